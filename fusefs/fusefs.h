@@ -1,0 +1,40 @@
+/* fusefs.h - serves a workspace as a FUSE filesystem until it is unmounted.
+ *
+ * The daemon is the process that calls fusefs_serve(); there is one for each workspace (its lock). */
+#ifndef FUSEFS_FUSEFS_H
+#define FUSEFS_FUSEFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fusefs/zone.h"
+#include "journal/base/error.h"
+
+enum transport {
+    TRANSPORT_AUTO, /* io_uring where the kernel has it on, /dev/fuse else */
+    TRANSPORT_URING,
+    TRANSPORT_DEV,
+};
+
+enum write_events {
+    WRITES_CLOSE, /* one event of each open-to-close write session */
+    WRITES_EACH,  /* one event of each write call */
+};
+
+struct fusefs_options {
+    const char *workspace;  /* absolute path, borrowed while serving */
+    const char *mountpoint; /* absolute path of an empty folder outside the workspace */
+    const struct zones *zones;
+    enum transport transport;
+    enum write_events writes;
+    bool allow_other; /* other users (containers) may use the mount; as root always */
+    int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
+    size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
+};
+
+/* Mounts, serves, unmounts.  Ends by umount, SIGTERM, SIGINT or SIGHUP, or when the control socket says
+ * so.  -EBUSY: another daemon serves this workspace, or the mountpoint is busy.  -ENODEV: no /dev/fuse,
+ * -EACCES: it is not open to us.  All with a sentence that says what to do. */
+MUST_USE int fusefs_serve(const struct fusefs_options *options, struct error *err);
+
+#endif

@@ -1,0 +1,161 @@
+/* fd.c - see fd.h. */
+#include "journal/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+    if (*fd < 0)
+        return;
+    int saved = errno;
+    close(*fd);
+    *fd = -1;
+    errno = saved;
+}
+
+int fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+int fd_write_all(int fd, const void *data, size_t bytes)
+{
+    const char *at = data;
+    while (bytes > 0) {
+        ssize_t n = write(fd, at, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int fd_pwrite_all(int fd, const void *data, size_t bytes, int64_t offset)
+{
+    const char *at = data;
+    while (bytes > 0) {
+        ssize_t n = pwrite(fd, at, bytes, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        at += n;
+        offset += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int fd_pread_all(int fd, void *data, size_t bytes, int64_t offset)
+{
+    char *at = data;
+    while (bytes > 0) {
+        ssize_t n = pread(fd, at, bytes, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -ENODATA;
+        at += n;
+        offset += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* One run of data.  copy_file_range(2) where the filesystem has it, else through memory. */
+static int copy_run(int from, int to, int64_t offset, int64_t bytes)
+{
+    char buffer[65536];
+    bool in_kernel = true;
+    while (bytes > 0) {
+        ssize_t n = -1;
+        if (in_kernel) {
+            off_t in = offset;
+            off_t out = offset;
+            n = copy_file_range(from, &in, to, &out, (size_t)bytes, 0);
+            if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP ||
+                          errno == ENOSYS)) {
+                in_kernel = false;
+                continue;
+            }
+        } else {
+            size_t wish = bytes < (int64_t)sizeof buffer ? (size_t)bytes : sizeof buffer;
+            n = pread(from, buffer, wish, offset);
+            int r = n > 0 ? fd_pwrite_all(to, buffer, (size_t)n, offset) : 0;
+            if (r < 0)
+                return r;
+        }
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return 0; /* the file became shorter meanwhile */
+        offset += n;
+        bytes -= n;
+    }
+    return 0;
+}
+
+int fd_copy(int from, int to, int64_t size)
+{
+    int64_t at = 0;
+    while (at < size) {
+        off_t data = lseek(from, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            break; /* only a hole is left */
+        if (data < 0)
+            return -errno;
+        off_t hole = lseek(from, data, SEEK_HOLE);
+        if (hole < 0)
+            return -errno;
+        if (data >= size)
+            break;
+        if (hole > size)
+            hole = size;
+        TRY(copy_run(from, to, data, hole - data));
+        at = hole;
+    }
+    return ftruncate(to, size) < 0 ? -errno : 0;
+}
+
+int fd_open_beneath(int dir, const char *path, int flags, unsigned mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    for (;;) {
+        long fd = syscall(SYS_openat2, dir, path[0] ? path : ".", &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        if (errno != EAGAIN && errno != EINTR) /* EAGAIN: a rename raced with the walk */
+            return -errno;
+    }
+}
+
+uint64_t fd_raise_limit(void)
+{
+    struct rlimit limit = {0};
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}

@@ -1,0 +1,127 @@
+/* journal.h - remembers every change so that it can be taken back.
+ *
+ *   (1) Before an operation that destroys bytes or names reaches the workspace, its pre-image is in the
+ *       vault and its event is pending in the intake.  No journal, no write.
+ *   (2) A change is pending, then confirmed or failed; after a crash only pending ones are examined and
+ *       settled from what is on disk.
+ *   (3) Event numbers ascend in the order in which changes began; a number is used once.
+ *
+ * The intake is a mapped file: what is in it survives the daemon (not a power loss).  One writer thread
+ * drains it into SQLite; when it is full, operations wait.
+ *
+ * Threads: a journal is shared, a change belongs to one thread, which has at most one at a time.
+ * Errors:  0 or a negative errno; *err then holds a sentence and the outputs are untouched. */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "journal/base/error.h"
+#include "journal/event.h"
+#include "journal/vault.h"
+
+struct journal; /* opaque: only journal.c sees inside */
+
+#define STATE_FOLDER ".ccfs"
+
+/* Makes .ccfs (0700) with an empty journal where there is none; idempotent.  root: the workspace's
+ * descriptor, borrowed. */
+MUST_USE int journal_create(int root, struct error *err);
+
+/* Takes the workspace's lock, recovers what an earlier run left, starts the writer.  root is borrowed
+ * and must outlive the journal.  *out is yours: journal_close() it.
+ * -EBUSY: another process holds it.  -ENOENT: no workspace.  -EPROTO: a newer ccfs wrote it.
+ * -EBADMSG: damaged, or not a journal of ours: it was not touched. */
+MUST_USE int journal_open(int root, struct journal **out, struct error *err);
+/* Drains, and closes; NULL is fine; *j becomes NULL. */
+void journal_close(struct journal **j);
+
+struct vault *journal_vault(struct journal *j);
+
+/* What recovery did at journal_open(). */
+struct journal_recovery {
+    unsigned settled;  /* pending changes decided from what is on disk */
+    unsigned sessions; /* write sessions ended */
+    unsigned discarded; /* versions of changes that never happened */
+};
+struct journal_recovery journal_recovered(const struct journal *j);
+
+/* ---- actors and sessions (actor.c) ---- */
+
+struct actor_ref {
+    uint64_t actor;   /* 0: unknown */
+    uint64_t session; /* 0: none */
+};
+/* Who the thread tid is: resolved from /proc when first seen, cached, checked for reuse and exec.  uid
+ * and gid as the kernel told them.  Never fails: tid 0 gives the unknown actor. */
+struct actor_ref journal_actor(struct journal *j, pid_t tid, uint32_t uid, uint32_t gid);
+
+/* From now on root and its descendants belong to a new session.  root 0: nobody, by number only. */
+MUST_USE int journal_session_begin(struct journal *j, const char *name, const char *backend,
+                                   const char *command, pid_t root, uint64_t *session, struct error *err);
+void journal_session_end(struct journal *j, uint64_t session, int status);
+unsigned journal_sessions_alive(struct journal *j);
+
+/* ---- changes ---- */
+
+/* What is known before it is applied.  All pointers are borrowed for the call. */
+struct change_spec {
+    enum op op;
+    struct actor_ref who;
+    pid_t tid;
+    unsigned flags;
+    const char *path;
+    const char *path2;
+    struct attr before;
+    struct attr before2;
+    int64_t dir_mtime;
+    int64_t dir2_mtime;
+    uint64_t version;
+    enum kept kept;
+    const void *xattrs;
+    size_t xattr_bytes;
+    const struct range *ranges;
+    size_t range_count;
+    uint64_t undoes;
+};
+
+struct change {
+    struct journal *journal; /* NULL: none, or done */
+    uint64_t event;
+    uint64_t version;
+    void *record; /* private */
+};
+#define CHANGE_NONE ((struct change){0})
+
+/* The event is pending from here on; *change is yours until confirmed or failed.
+ * -ENOSPC, -EIO: the journal cannot take it, so the operation must not happen. */
+MUST_USE int journal_begin(struct journal *j, const struct change_spec *spec, struct change *change,
+                           struct error *err);
+/* It happened.  after: NULL or mode 0 where nothing is left. */
+void journal_confirm(struct change *change, const struct attr *after);
+/* It did not happen, for error_code; its version is discarded.  Keeps the event, as failed. */
+void journal_fail(struct change *change, int error_code);
+/* CLEANUP(journal_abandon): fails a change that was neither confirmed nor failed, with ECANCELED. */
+void journal_abandon(struct change *change);
+
+/* Something that needs no pending state: refusals, mounts, reading the journal.  Alike refusals
+ * (operation, path, actor) that follow within a second are counted into one event. */
+void journal_note(struct journal *j, const struct change_spec *spec, enum outcome outcome, int error_code,
+                  const char *reason);
+
+/* ---- write sessions: long-lived, so they do not stay pending in the intake ---- */
+
+/* The pre-image (spec->version, may be 0 or grow: KEPT_BLOCKS) is ready and bytes are about to change. */
+MUST_USE int journal_write_begin(struct journal *j, const struct change_spec *spec, uint64_t *event,
+                                 struct error *err);
+/* Where it stands (ended false) or how it ended. */
+void journal_write_update(struct journal *j, uint64_t event, const struct attr *after,
+                          const struct range *ranges, size_t count, bool ended);
+
+/* Everything recorded so far is in SQLite when it returns. */
+MUST_USE int journal_drain(struct journal *j, struct error *err);
+/* 0, or the reason (-errno, sentence) why the journal takes nothing any more. */
+int journal_health(struct journal *j, struct error *err);
+
+#endif

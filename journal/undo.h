@@ -1,0 +1,70 @@
+/* undo.h - takes changes back.
+ *
+ *   (1) Undo destroys nothing: what it removes or replaces goes into the vault first, and every step is
+ *       an event of its own (EVENT_BY_UNDO, undoes = the event it takes back).
+ *   (2) A plan is computed from the journal and the present tree alone; nothing is touched meanwhile.
+ *   (3) A path whose present state is not what the journal last saw is a conflict; with one conflict
+ *       nothing is applied.
+ *   (4) Undoing twice leaves the same tree as undoing once.
+ *   (5) An undo that was cut off is finished at the next journal_open(). */
+#ifndef JOURNAL_UNDO_H
+#define JOURNAL_UNDO_H
+
+#include "journal/history.h"
+#include "journal/journal.h"
+
+struct undo_plan; /* opaque, owned by the caller */
+
+/* ids: events to take back, any order; those already undone, refused or failed are left out.
+ * Reads through h; root as in journal.h; vault: NULL opens it for reading below root.
+ * *out is yours, also when it holds conflicts: undo_plan_free() it. */
+MUST_USE int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count,
+                            struct undo_plan **out, struct error *err);
+void undo_plan_free(struct undo_plan **plan);
+
+/* What the plan does, in the user's words. */
+enum undo_verb {
+    UNDO_BRING_BACK, /* path: deleted, comes back */
+    UNDO_PUT_BACK,   /* path: changed, gets its old content */
+    UNDO_RENAME,     /* path -> path2 */
+    UNDO_REMOVE,     /* path: was created, goes (into the vault) */
+    UNDO_RESET,      /* path: mode, owner, times, extended attributes */
+};
+struct undo_item {
+    enum undo_verb verb;
+    const char *path; /* borrowed from the plan */
+    const char *path2;
+    uint32_t mode; /* type */
+    uint64_t bytes;
+    uint64_t event; /* newest event that it takes back */
+};
+size_t undo_plan_items(const struct undo_plan *plan, const struct undo_item **out);
+struct undo_conflict {
+    const char *path;
+    const char *reason; /* "changed outside ccfs", "event #12 depends on it", … */
+    uint64_t event;
+};
+size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_conflict **out);
+/* The events that it takes back. */
+size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
+
+/* What the kernel must be told: called after the workspace lock is released. */
+struct undo_hooks {
+    /* Entry `path` (bytes, relative) appeared, vanished or changed.  May be NULL. */
+    void (*changed)(void *context, const char *path);
+    /* done of total steps.  May be NULL. */
+    void (*progress)(void *context, size_t done, size_t total);
+    void *context;
+};
+struct undo_result {
+    uint64_t undo; /* id of its OP_UNDO event */
+    size_t brought_back, put_back, renamed, removed, reset;
+};
+/* Applies a plan without conflicts (-EEXIST otherwise).  j: the open journal of the same workspace.
+ * who: whoever asked.  On failure nothing is lost and the rest is resumable. */
+MUST_USE int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor_ref who,
+                        const struct undo_hooks *hooks, struct undo_result *out, struct error *err);
+/* Finishes undos that were cut off; journal_open()'s caller calls it before anything else happens. */
+MUST_USE int undo_resume(struct journal *j, int root, unsigned *finished, struct error *err);
+
+#endif

@@ -1,0 +1,61 @@
+/* vault.h - bytes that were destroyed.
+ *
+ * A version is one file vault/XX/NNNNNNNNNNNNNNNN: its number in 16 hex digits, XX the last two.
+ *   (1) A version is complete before the operation that needs it is applied.
+ *   (2) A KEPT_INODE version is never writable from outside: whoever keeps an inode makes sure that
+ *       no handle for writing lives, or captures what is written to it as for any file.
+ * Threads: all calls may run at once; one version belongs to one thread while it is filled.
+ * Errors: 0 or -errno, *err a sentence (-ENOSPC: the vault is full). */
+#ifndef JOURNAL_VAULT_H
+#define JOURNAL_VAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal/base/error.h"
+#include "journal/event.h"
+
+struct vault;
+
+/* state: descriptor of .ccfs, borrowed for the call.  Makes vault/ and its 256 folders. */
+MUST_USE int vault_open(int state, struct vault **out, struct error *err);
+void vault_close(struct vault **v);
+
+/* A new version's number: unique, ascending, also across restarts (the journal sets the first). */
+uint64_t vault_new(struct vault *v);
+void vault_set_next(struct vault *v, uint64_t next);
+/* The highest number of a version that is there (walks the folders); 0: none. */
+uint64_t vault_highest(struct vault *v);
+
+/* KEPT_INODE: moves the entry name of dir into the vault (one rename: capture and removal at once),
+ * or links it there and leaves the entry.  -EXDEV and -EPERM are possible for the link. */
+MUST_USE int vault_move_in(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
+MUST_USE int vault_link_in(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
+/* Moves it back to a free name of dir (RENAME_NOREPLACE). */
+MUST_USE int vault_move_out(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
+
+/* KEPT_CLONE, else KEPT_COPY, of the whole file behind fd (any readable descriptor; size its size).
+ * copy_limit: largest copy in bytes; a larger file that cannot be cloned gives -EFBIG. */
+MUST_USE int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64_t copy_limit,
+                           enum kept *out, struct error *err);
+
+/* KEPT_BLOCKS: *fd stays open for appending until the caller closes it.
+ * Record: u64 offset, u32 bytes, u32 CRC32C of the data, data.  A torn last record is no record. */
+MUST_USE int vault_blocks_create(struct vault *v, uint64_t version, int *fd, struct error *err);
+MUST_USE int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, struct error *err);
+/* Writes every kept range into target (which holds the newer content).  The first record of a byte wins. */
+MUST_USE int vault_blocks_restore(struct vault *v, uint64_t version, int target, struct error *err);
+/* The ranges that a KEPT_BLOCKS version holds, ascending, merged; *out is yours (free()). */
+MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range **out, size_t *count,
+                                 struct error *err);
+
+/* Opens a version (flags as open(2), O_NOFOLLOW implied; O_PATH for symlinks).  fd or -errno. */
+int vault_open_version(struct vault *v, uint64_t version, int flags);
+bool vault_has(struct vault *v, uint64_t version);
+void vault_discard(struct vault *v, uint64_t version); /* of an operation that was not applied */
+/* Folder descriptor and name of a version, for *at calls.  name: at least 17 bytes. */
+int vault_place(struct vault *v, uint64_t version, char name[17]);
+/* Bytes on disk and number of versions (walks). */
+int vault_usage(struct vault *v, uint64_t *bytes, uint64_t *versions);
+
+#endif

@@ -1,0 +1,307 @@
+#!/bin/bash
+# setup.sh - from a clean clone to a program that is built, shown and tested.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# The libfuse that is built here where the system's is older: upstream's release file.
+readonly fuse_needed=3.18
+readonly fuse_version=3.18.3
+readonly fuse_sha256=bcd19582c5e30f7fe45dd86a5540e998590aa01903afc7ebcbeea6c8ac5421ee
+readonly fuse_dir=deps/fuse3 # what it installs is below usr/
+readonly fuse_given=deps/fuse-$fuse_version.tar.gz
+
+# What must be there: a kind (tool, lib or file), its name, the package that brings it.
+readonly build_needs=(
+    'tool cc gcc'
+    'file /usr/include/stdio.h libc6-dev'
+    'tool cmake cmake'
+    'tool ninja ninja-build'
+    'tool pkg-config pkgconf'
+    'lib sqlite3 libsqlite3-dev'
+    'lib libcrypto libssl-dev'
+    'lib libcjson libcjson-dev'
+    'lib libseccomp libseccomp-dev'
+    'lib cmocka libcmocka-dev'
+    'tool bwrap bubblewrap'
+    'tool fusermount3 fuse3'
+)
+readonly fuse_needs=(
+    'tool meson meson'
+    'lib liburing liburing-dev'
+    'lib numa libnuma-dev'
+)
+readonly run_needs=(
+    'tool git git'
+    'tool make make'
+)
+readonly test_needs=(
+    'tool git git'
+    'tool make make'
+    'tool python3 python3'
+    'tool rsync rsync'
+    'tool sqlite3 sqlite3'
+    'tool setfattr attr'
+    'tool setfacl acl'
+    'tool tmux tmux'
+    'tool node nodejs'
+    'tool npm npm'
+    'tool mkfs.ext4 e2fsprogs'
+)
+
+usage() {
+    cat <<'END'
+Usage: ./setup.sh build          install what is missing, build build/ccfs
+       ./setup.sh run [ARG...]   build, then a shell in a session on your workspace;
+                                 with ARGs, `ccfs run ARG...`
+       ./setup.sh run --tour     build, then the tour on a workspace of its own: a session,
+                                 an attack, its history, its undo (also without a terminal)
+       ./setup.sh test           build, with sanitizers too, and run all tests
+
+As root, or as a user with sudo: only to install packages, and only those that are missing.
+END
+}
+
+say() {
+    printf 'setup: %s\n' "$*" >&2
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+misuse() {
+    say "$*; see ./setup.sh --help"
+    exit 2
+}
+
+# --- packages ---------------------------------------------------------------------------------
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "this needs root and there is no sudo; as root: $*"
+    fi
+}
+
+is_there() { # KIND NAME
+    case $1 in
+    tool) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null ;;
+    lib) command -v pkg-config >/dev/null && pkg-config --exists "$2" ;;
+    file) [[ -e $2 ]] ;;
+    esac
+}
+
+install_packages() { # PACKAGE...
+    command -v apt-get >/dev/null ||
+        fail "missing, and this system has no apt-get; install what these are called here: $*"
+    say "installing $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null ||
+        say "apt-get update had trouble; going on with the lists that are there"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+        install "$@" </dev/null >/dev/null || fail "apt-get could not install: $*"
+}
+
+need() { # 'KIND NAME PACKAGE'...
+    local line kind name package missing=()
+    for line in "$@"; do
+        read -r kind name package <<<"$line"
+        is_there "$kind" "$name" || missing+=("$package")
+    done
+    ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+}
+
+# --- libfuse ----------------------------------------------------------------------------------
+
+system_has_fuse() {
+    pkg-config --atleast-version="$fuse_needed" fuse3 && return
+    command -v apt-cache >/dev/null || return
+    local candidate
+    candidate=$(apt-cache policy libfuse3-dev 2>/dev/null | sed -n 's/^ *Candidate: *//p')
+    [[ -n $candidate && $candidate != '(none)' ]] || return
+    dpkg --compare-versions "$candidate" ge "$fuse_needed" || return
+    install_packages libfuse3-dev
+    pkg-config --atleast-version="$fuse_needed" fuse3
+}
+
+# Prints the address of the Debian mirror this machine uses, whatever the form of its sources.
+debian_mirror() {
+    local id codename
+    # shellcheck disable=SC1091 # the system's
+    read -r id codename < <(. /etc/os-release && echo "${ID:-} ${VERSION_CODENAME:-}")
+    [[ $id == debian ]] || return
+    # shellcheck disable=SC2016 # for apt-get to expand
+    apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v codename="$codename" '
+            $3 == "main" && ($2 == codename || $2 ~ /^(stable|testing|unstable|sid)$/) {
+                print $1
+                exit
+            }'
+}
+
+# Has apt fetch Debian's source package into the folder $1, by lists of its own: the system's apt is
+# not touched. apt checks the archive's signature and the file's hash.
+fetch_fuse_with_apt() {
+    local work=$1 mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg signed=''
+    local own=(
+        -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=-
+        -o Dir::State::lists="$work/lists" -o Dir::Cache="$work/cache"
+    )
+    mirror=$(debian_mirror) && [[ -n $mirror ]] || return
+    [[ ! -e $keyring ]] || signed="[signed-by=$keyring]"
+    echo "deb-src $signed $mirror testing main" >"$work/sources.list"
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    (
+        cd "$work"
+        apt-get "${own[@]}" update && apt-get "${own[@]}" source --download-only fuse3
+    ) </dev/null >"$work/log" 2>&1
+}
+
+# Leaves the release file in the folder $1 and prints its name.
+fetch_fuse() {
+    local work=$1 file
+    if [[ -e $fuse_given ]]; then
+        file=$fuse_given
+    elif fetch_fuse_with_apt "$work" && file=$(compgen -G "$work/fuse3_*.orig.tar.*z"); then
+        if [[ $file != */fuse3_"$fuse_version".orig.* ]]; then
+            say "Debian has gone on to ${file##*/}: taking it, on the archive's signature"
+            echo "$file"
+            return
+        fi
+    else
+        [[ ! -e $work/log ]] || tail -n 5 "$work/log" >&2
+        fail "cannot get libfuse $fuse_version from a Debian mirror; put upstream's release file" \
+            "into $fuse_given and try again"
+    fi
+    sha256sum --check --status <<<"$fuse_sha256  $file" ||
+        fail "$file is not libfuse $fuse_version: its SHA-256 is not $fuse_sha256"
+    echo "$file"
+}
+
+build_fuse() {
+    local work file
+    need "${fuse_needs[@]}"
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064 # its name is known now, and local
+    trap "rm -rf -- '$work'" EXIT
+    chmod 755 "$work" # apt downloads as a user of its own
+
+    say "the system's libfuse is older than $fuse_needed: building one in $fuse_dir"
+    file=$(fetch_fuse "$work")
+    mkdir "$work/src" "$work/root"
+    tar -xf "$file" -C "$work/src" --strip-components=1 --no-same-owner
+    # The prefix stays /usr: the library starts PREFIX/bin/fusermount3, which is the system's.
+    if ! {
+        meson setup "$work/build" "$work/src" --buildtype=debugoptimized --prefix=/usr --libdir=lib \
+            -Ddefault_library=static -Dexamples=false -Dtests=false -Dutils=false \
+            -Denable-io-uring=true &&
+            ninja -C "$work/build" &&
+            DESTDIR=$work/root ninja -C "$work/build" install
+    } </dev/null >"$work/log" 2>&1; then
+        tail -n 20 "$work/log" >&2
+        fail "libfuse does not build here; its last words are above"
+    fi
+    # For pkg-config the prefix is where the file lies.
+    # shellcheck disable=SC2016 # for pkg-config to expand
+    sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' "$work/root/usr/lib/pkgconfig/fuse3.pc"
+    rm -rf "$fuse_dir" "$fuse_dir.new"
+    mkdir -p "${fuse_dir%/*}"
+    cp -r "$work/root" "$fuse_dir.new"
+    mv "$fuse_dir.new" "$fuse_dir"
+    rm -rf -- "$work"
+    trap - EXIT
+}
+
+need_fuse() {
+    PKG_CONFIG_PATH=$fuse_dir/usr/lib/pkgconfig \
+        pkg-config --atleast-version="$fuse_version" fuse3 && return
+    system_has_fuse || build_fuse
+}
+
+# --- the kernel -------------------------------------------------------------------------------
+
+# What the running system needs to be told; another start of it forgets.
+prepare_kernel() {
+    local uring=/sys/module/fuse/parameters/enable_uring
+    if ((EUID == 0)); then
+        [[ -e /dev/fuse ]] || modprobe fuse 2>/dev/null || true
+        if [[ -c /dev/fuse && $(stat -c %a /dev/fuse) == 600 ]]; then
+            chmod 0666 /dev/fuse && say "/dev/fuse was root's alone: made it 0666, as udev does"
+        fi
+        if [[ -e $uring && $(<"$uring") == N ]]; then
+            { echo Y >"$uring"; } 2>/dev/null && say "switched FUSE over io_uring on ($uring)"
+        fi
+    elif [[ -c /dev/fuse && ! -w /dev/fuse ]]; then
+        say "/dev/fuse is not open to you; as root: chmod 0666 /dev/fuse"
+    fi
+    [[ -c /dev/fuse ]] || say "there is no /dev/fuse: ccfs builds, but cannot mount here"
+    return 0
+}
+
+# --- the verbs --------------------------------------------------------------------------------
+
+compile() { # PRESET [CMAKE-OPTION...]
+    local preset=$1 folder=build-$1
+    [[ $preset != release ]] || folder=build
+    mkdir -p "$folder"
+    cmake --preset "$preset" "${@:2}" >"$folder/configure.log" 2>&1 || {
+        cat "$folder/configure.log" >&2
+        fail "cmake could not configure $folder"
+    }
+    cmake --build --preset "$preset" || fail "$folder does not compile"
+}
+
+build() {
+    need "${build_needs[@]}"
+    need_fuse
+    prepare_kernel
+    compile release -D CCFS_WERROR="${CCFS_WERROR:-OFF}"
+}
+
+run() {
+    build
+    if (($# == 0)) && [[ -t 0 && -t 1 ]]; then
+        exec build/ccfs run -- /bin/bash
+    elif (($# > 0)) && [[ $1 != --tour ]]; then
+        exec build/ccfs run "$@"
+    fi
+    need "${run_needs[@]}"
+    exec tests/tour/tour.sh build/ccfs "${@:2}"
+}
+
+run_tests() {
+    local preset failed=()
+    need "${build_needs[@]}" "${test_needs[@]}"
+    build
+    for preset in asan tsan; do
+        compile "$preset" -D CCFS_WERROR=ON
+    done
+    for preset in release asan tsan; do
+        say "testing: $preset"
+        ctest --preset "$preset" || failed+=("$preset")
+    done
+    ((${#failed[@]} == 0)) || fail "tests failed in: ${failed[*]}"
+}
+
+case ${1:-} in
+build)
+    (($# == 1)) || misuse "build takes no argument"
+    build
+    say "built build/ccfs"
+    ;;
+run) run "${@:2}" ;;
+test)
+    (($# == 1)) || misuse "test takes no argument"
+    run_tests
+    ;;
+-h | --help | help) usage ;;
+'')
+    usage >&2
+    exit 2
+    ;;
+*) misuse "unknown verb '$1'" ;;
+esac

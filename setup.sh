@@ -128,37 +128,37 @@ system_has_fuse() {
     pkg-config --atleast-version="$fuse_needed" fuse3
 }
 
-# Prints the address of the Debian mirror this machine uses, whatever the form of its sources.
-debian_mirror() {
-    local id codename
+# Prints the addresses this machine has its Debian from, whatever the form of its sources; others
+# that only look like Debian may be among them.  Asked without lists, apt names all it would fetch.
+debian_mirrors() {
+    local work=$1 id codename
     # shellcheck disable=SC1091 # the system's
     read -r id codename < <(. /etc/os-release && echo "${ID:-} ${VERSION_CODENAME:-}")
     [[ $id == debian ]] || return
-    # shellcheck disable=SC2016 # for apt-get to expand
-    apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v codename="$codename" '
-            $3 == "main" && ($2 == codename || $2 ~ /^(stable|testing|unstable|sid)$/) {
-                print $1
-                exit
-            }'
+    mkdir -p "$work/no-lists/partial"
+    apt-get -o Dir::State::lists="$work/no-lists" --print-uris update 2>/dev/null |
+        sed -nE "s#^'([^']+)/dists/($codename|stable|testing|unstable|sid)/main/binary-.*#\1#p" |
+        awk '!seen[$0]++'
 }
 
 # Has apt fetch Debian's source package into the folder $1, by lists of its own: the system's apt is
 # not touched. apt checks the archive's signature and the file's hash.
 fetch_fuse_with_apt() {
-    local work=$1 mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg signed=''
+    local work=$1 mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     local own=(
         -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=-
         -o Dir::State::lists="$work/lists" -o Dir::Cache="$work/cache"
     )
-    mirror=$(debian_mirror) && [[ -n $mirror ]] || return
-    [[ ! -e $keyring ]] || signed="[signed-by=$keyring]"
-    echo "deb-src $signed $mirror testing main" >"$work/sources.list"
+    [[ -e $keyring ]] || return
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-    (
-        cd "$work"
-        apt-get "${own[@]}" update && apt-get "${own[@]}" source --download-only fuse3
-    ) </dev/null >"$work/log" 2>&1
+    while read -r mirror; do
+        echo "deb-src [signed-by=$keyring] $mirror testing main" >"$work/sources.list"
+        (
+            cd "$work"
+            apt-get "${own[@]}" update && apt-get "${own[@]}" source --download-only fuse3
+        ) </dev/null >"$work/log" 2>&1 && return
+    done < <(debian_mirrors "$work")
+    return 1
 }
 
 # Leaves the release file in the folder $1 and prints its name.

@@ -81,10 +81,8 @@ misuse() {
 as_root() {
     if ((EUID == 0)); then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        fail "this needs root and there is no sudo; as root: $*"
+        sudo "$@"
     fi
 }
 
@@ -99,6 +97,8 @@ is_there() { # KIND NAME
 install_packages() { # PACKAGE...
     command -v apt-get >/dev/null ||
         fail "missing, and this system has no apt-get; install what these are called here: $*"
+    ((EUID == 0)) || command -v sudo >/dev/null ||
+        fail "missing, and there is no sudo; as root: apt-get install $*"
     say "installing $*"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null ||
         say "apt-get update had trouble; going on with the lists that are there"

@@ -1,0 +1,31 @@
+/* workspace.h - where the user's work lies, found and checked. */
+#ifndef LAUNCHER_WORKSPACE_H
+#define LAUNCHER_WORKSPACE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "launcher/cli.h"
+
+struct workspace {
+    int root;   /* O_RDONLY | O_DIRECTORY descriptor */
+    char *path; /* absolute, without symlinks */
+    uid_t owner;
+    gid_t group;
+};
+#define WORKSPACE_NONE ((struct workspace){.root = -1})
+
+/* -w, CCFS_WORKSPACE or ~/ClaudeCodeWorkspace, made absolute; it need not exist.  *out: free(). */
+MUST_USE int workspace_locate(const struct cli *cli, char **out, struct error *err);
+/* A workspace that was made by init.  Says how to make one where there is none (-ENOENT). */
+MUST_USE int workspace_open(const struct cli *cli, struct workspace *out, struct error *err);
+void workspace_close(struct workspace *w); /* CLEANUP(workspace_close) */
+
+/* Makes what is missing: the folder, its folders, the journal.  *made: there was none before. */
+MUST_USE int workspace_create(const struct cli *cli, struct workspace *out, bool *made,
+                              struct error *err);
+
+/* "~/work" for a path in the caller's home; else the path.  For people. */
+void workspace_show_path(const char *path, char *out, size_t bytes);
+
+#endif

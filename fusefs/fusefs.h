@@ -30,6 +30,7 @@ struct fusefs_options {
     bool allow_other; /* other users (containers) may use the mount; as root always */
     int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
+    bool ends_with_sessions; /* unmount when the last session ends (there was one) */
 };
 
 /* Mounts, serves, unmounts.  Ends by umount, SIGTERM, SIGINT or SIGHUP, or when the control socket says

@@ -1,0 +1,26 @@
+/* fault.c - see fault.h. */
+#include "journal/base/fault.h"
+
+#include <stdlib.h>
+
+#ifdef CCFS_FAULTS
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+void fault_point(const char *name)
+{
+    static _Atomic long passed;
+    const char *wanted = getenv("CCFS_FAULT");
+    size_t bytes = strlen(name);
+    if (!wanted || strncmp(wanted, name, bytes) != 0)
+        return;
+    if (wanted[bytes] != '\0' && wanted[bytes] != ':')
+        return;
+    long at = wanted[bytes] == ':' ? strtol(wanted + bytes + 1, NULL, 10) : 1;
+    if (atomic_fetch_add(&passed, 1) + 1 == at)
+        raise(SIGKILL);
+}
+
+#endif

@@ -1,0 +1,478 @@
+/* intake.c - the crash-safe queue; see intake.h.
+ *
+ *     page 0                          ring
+ *     [magic version size crc | head | tail][record][record][filler][…]
+ *
+ *   (1) A store that a later one depends on comes first (release order): a record's header before
+ * the head, its payload before its state, the database's commit before the tail.  A kill between
+ * any two stores therefore leaves a ring that can be read. (2) A record is contiguous: where it
+ * does not fit before the ring's end, a filler ends the lap. (3) Every record carries its position,
+ * so bytes of an earlier lap are never taken for one. (4) The file's blocks exist before it is
+ * mapped, so that a full disk is met at its making, not as a SIGBUS.
+ *
+ * Head and tail count bytes from the ring's birth and never wrap. */
+#include "journal/intake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/base/clock.h"
+#include "journal/base/crc.h"
+#include "journal/base/fault.h"
+#include "journal/base/fd.h"
+
+#define HEADER_BYTES 4096
+#define MAGIC "ccfsring"
+#define VERSION 1
+#define RECORD_MAGIC 0x52464343u /* "CCFR" */
+#define ALIGN 64u
+#define RECORD_MAX (UINT64_C(1) << 20)
+#define RING_MIN (UINT64_C(64) << 10)
+#define RING_MAX (UINT64_C(1) << 30)
+#define WAKE_BYTES (UINT64_C(256) << 10)
+#define REPORT_WAIT_MS 5000
+
+struct header {
+    char magic[8];
+    uint32_t version;
+    uint32_t crc; /* of magic, version and ring_bytes */
+    uint64_t ring_bytes;
+    char pad1[40];
+    _Atomic uint64_t head; /* moved by intake_reserve() under lock */
+    char pad2[56];
+    _Atomic uint64_t tail; /* moved by the writer */
+};
+
+struct intake {
+    struct header *header; /* mapped; the ring stands HEADER_BYTES behind */
+    char *ring;
+    uint64_t ring_bytes;
+    pthread_mutex_t lock;
+    pthread_cond_t room; /* the tail moved, or the intake was shut */
+    pthread_cond_t work; /* the writer is wanted */
+    uint64_t next_event; /* under lock */
+    bool called;         /* under lock: the writer shall not sleep */
+    struct error shut;   /* under lock: code 0 while open */
+};
+
+_Static_assert(sizeof(struct record) <= ALIGN, "a filler must fit into the smallest gap");
+_Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header is one page");
+
+/* ---- the file ---- */
+
+static uint32_t header_crc(const struct header *h)
+{
+    uint32_t crc = crc32c(0, h->magic, sizeof h->magic);
+    crc = crc32c(crc, &h->version, sizeof h->version);
+    return crc32c(crc, &h->ring_bytes, sizeof h->ring_bytes);
+}
+
+static int file_fill(int fd, uint64_t ring_bytes)
+{
+    struct header h = {.version = VERSION, .ring_bytes = ring_bytes};
+    int flags = 0;
+    memcpy(h.magic, MAGIC, sizeof h.magic);
+    h.crc = header_crc(&h);
+    /* On a copy-on-write filesystem a mapped page could otherwise need a new block when it is
+     * stored. */
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+        flags |= FS_NOCOW_FL;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    int r = posix_fallocate(fd, 0, (off_t)(HEADER_BYTES + ring_bytes));
+    if (r != 0)
+        return -r;
+    TRY(fd_pwrite_all(fd, &h, sizeof h, 0));
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int intake_create(int state, uint64_t ring_bytes, struct error *err)
+{
+    char fresh[64];
+    if (faccessat(state, "intake", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    snprintf(fresh, sizeof fresh, "intake.%ld.new", (long)getpid());
+    unlinkat(state, fresh, 0);
+    CLEANUP(fd_close) int fd = openat(state, fresh, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "make the journal's intake");
+    int r = file_fill(fd, ring_bytes);
+    if (r == 0 && linkat(state, fresh, state, "intake", 0) < 0 && errno != EEXIST)
+        r = -errno;
+    unlinkat(state, fresh, 0);
+    return r < 0 ? error_set(err, -r, "make the journal's intake") : 0;
+}
+
+static int damaged(struct error *err, const char *what)
+{
+    return error_say(err, EBADMSG,
+                     "the journal's intake is damaged (%s); it was not touched: move .ccfs/intake "
+                     "away to go on without the events that were only there",
+                     what);
+}
+
+static int header_check(const struct header *h, uint64_t file_bytes, struct error *err)
+{
+    if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
+        return damaged(err, "no intake of ccfs");
+    if (h->crc != header_crc(h))
+        return damaged(err, "its header's checksum");
+    if (h->version > VERSION)
+        return error_say(err, EPROTO,
+                         "the journal's intake was written by a newer ccfs; it was not touched: "
+                         "upgrade ccfs");
+    if (h->version != VERSION || h->ring_bytes < RING_MIN || h->ring_bytes > RING_MAX ||
+        h->ring_bytes % HEADER_BYTES != 0 || file_bytes != HEADER_BYTES + h->ring_bytes)
+        return damaged(err, "its size");
+    uint64_t head = atomic_load(&h->head);
+    uint64_t tail = atomic_load(&h->tail);
+    if (head < tail || head - tail > h->ring_bytes || head % ALIGN != 0 || tail % ALIGN != 0)
+        return damaged(err, "its ends");
+    return 0;
+}
+
+/* Reads all of it once: what cannot be read is an error here and no SIGBUS later. */
+static int file_read_through(int fd, uint64_t bytes)
+{
+    char chunk[65536];
+    for (uint64_t at = 0; at < bytes;) {
+        uint64_t left = bytes - at;
+        size_t wish = left < sizeof chunk ? (size_t)left : sizeof chunk;
+        TRY(fd_pread_all(fd, chunk, wish, (int64_t)at));
+        at += wish;
+    }
+    return 0;
+}
+
+static int file_map(int fd, struct header **out, struct error *err)
+{
+    struct stat st;
+    struct header h;
+    if (fstat(fd, &st) < 0)
+        return error_set(err, errno, "open the journal's intake");
+    if (!S_ISREG(st.st_mode) || st.st_size < HEADER_BYTES)
+        return damaged(err, "its size");
+    int r = fd_pread_all(fd, &h, sizeof h, 0);
+    if (r == 0)
+        TRY(header_check(&h, (uint64_t)st.st_size, err));
+    if (r == 0)
+        r = file_read_through(fd, (uint64_t)st.st_size);
+    if (r < 0)
+        return error_set(err, -r, "read the journal's intake");
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return error_set(err, errno, "map the journal's intake");
+    *out = map;
+    return 0;
+}
+
+static void locks_init(struct intake *in)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&in->lock, NULL);
+    pthread_cond_init(&in->room, &attr);
+    pthread_cond_init(&in->work, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int intake_open(int state, struct intake **out, struct error *err)
+{
+    CLEANUP(fd_close)
+    int fd = openat(state, "intake", O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return error_set(err, errno, "open the journal's intake");
+    struct header *header = NULL;
+    TRY(file_map(fd, &header, err));
+    struct intake *in = calloc(1, sizeof *in);
+    if (!in) {
+        munmap(header, (size_t)(HEADER_BYTES + header->ring_bytes));
+        return error_set(err, ENOMEM, "open the journal's intake");
+    }
+    in->header = header;
+    in->ring = (char *)header + HEADER_BYTES;
+    in->ring_bytes = header->ring_bytes;
+    in->next_event = 1;
+    locks_init(in);
+    *out = in;
+    return 0;
+}
+
+void intake_close(struct intake **in)
+{
+    if (!*in)
+        return;
+    munmap((*in)->header, (size_t)(HEADER_BYTES + (*in)->ring_bytes));
+    pthread_cond_destroy(&(*in)->room);
+    pthread_cond_destroy(&(*in)->work);
+    pthread_mutex_destroy(&(*in)->lock);
+    free(*in);
+    *in = NULL;
+}
+
+void intake_set_next_event(struct intake *in, uint64_t next)
+{
+    pthread_mutex_lock(&in->lock);
+    in->next_event = next;
+    pthread_mutex_unlock(&in->lock);
+}
+
+uint64_t intake_head(const struct intake *in)
+{
+    return atomic_load_explicit(&in->header->head, memory_order_acquire);
+}
+
+uint64_t intake_tail(const struct intake *in)
+{
+    return atomic_load_explicit(&in->header->tail, memory_order_acquire);
+}
+
+/* ---- records ---- */
+
+static struct record *record_at(const struct intake *in, uint64_t position)
+{
+    return (struct record *)(void *)(in->ring + position % in->ring_bytes);
+}
+
+static uint32_t record_crc(const struct record *r)
+{
+    const char *payload = record_payload(r);
+    uint32_t crc = crc32c(0, r, offsetof(struct record, crc));
+    crc = crc32c(crc, &r->position, sizeof r->position + sizeof r->event);
+    return crc32c(crc, payload + r->open_bytes, r->payload_bytes - r->open_bytes);
+}
+
+/* Sizes that cannot lead out of the ring or of the record, whatever is in the file. */
+static bool header_fits(const struct intake *in, const struct record *r, uint64_t position)
+{
+    if (r->magic != RECORD_MAGIC || r->position != position || r->bytes < ALIGN ||
+        r->bytes % ALIGN != 0)
+        return false;
+    if (r->bytes > in->ring_bytes - position % in->ring_bytes)
+        return false;
+    return r->payload_bytes <= r->bytes - sizeof *r && r->open_bytes <= r->payload_bytes;
+}
+
+bool intake_sound(const struct record *r)
+{
+    return r->crc == record_crc(r);
+}
+
+struct record *intake_find(struct intake *in, uint64_t *position, uint64_t end)
+{
+    for (; *position < end; *position += ALIGN) {
+        struct record *r = record_at(in, *position);
+        if (header_fits(in, r, *position) && r->bytes <= end - *position)
+            return r;
+    }
+    return NULL;
+}
+
+/* ---- reserving ---- */
+
+/* Bytes up to the ring's end where a record of `bytes` does not fit there, else 0. */
+static uint64_t gap_before(const struct intake *in, uint64_t head, uint64_t bytes)
+{
+    uint64_t to_end = in->ring_bytes - head % in->ring_bytes;
+    return bytes <= to_end ? 0 : to_end;
+}
+
+static bool has_room(const struct intake *in, uint64_t bytes)
+{
+    uint64_t head = intake_head(in);
+    uint64_t queued = head - intake_tail(in);
+    return gap_before(in, head, bytes) + bytes <= in->ring_bytes - queued;
+}
+
+static struct record *record_make(struct intake *in, uint64_t position, uint64_t bytes,
+                                  enum record_state state)
+{
+    struct record *r = record_at(in, position);
+    r->magic = RECORD_MAGIC;
+    r->kind = 0;
+    r->bytes = (uint32_t)bytes;
+    r->payload_bytes = 0;
+    r->open_bytes = 0;
+    r->crc = 0;
+    r->position = position;
+    r->event = 0;
+    r->unused = 0;
+    atomic_store_explicit(&r->state, state, memory_order_relaxed);
+    return r;
+}
+
+/* Under lock, with room. */
+static struct record *take(struct intake *in, const struct reservation *want, uint64_t bytes)
+{
+    uint64_t head = intake_head(in);
+    uint64_t gap = gap_before(in, head, bytes);
+    if (gap > 0)
+        record_make(in, head, gap, RECORD_SKIP);
+    head += gap;
+    struct record *r = record_make(in, head, bytes, RECORD_RESERVED);
+    r->kind = want->kind;
+    r->payload_bytes = (uint32_t)want->payload_bytes;
+    r->open_bytes = (uint32_t)want->open_bytes;
+    r->event = want->numbered ? in->next_event++ : 0;
+    FAULT_POINT("intake_take");
+    atomic_store_explicit(&in->header->head, head + bytes, memory_order_release);
+    return r;
+}
+
+static struct timespec from_now(int ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return clock_timespec(clock_ns(t) + (int64_t)ms * (NS_PER_S / 1000));
+}
+
+static int shut_error(const struct intake *in, struct error *err)
+{
+    if (err)
+        *err = in->shut;
+    return -in->shut.code;
+}
+
+/* Under lock: 0 once there is room. */
+static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wish,
+                         struct error *err)
+{
+    struct timespec end = from_now(REPORT_WAIT_MS);
+    for (;;) {
+        bool room = has_room(in, bytes);
+        if (in->shut.code && (wish == INTAKE_CHANGE || !room))
+            return shut_error(in, err);
+        if (room)
+            return 0;
+        in->called = true;
+        pthread_cond_signal(&in->work);
+        int r = 0;
+        if (wish == INTAKE_CHANGE)
+            pthread_cond_wait(&in->room, &in->lock);
+        else
+            r = pthread_cond_timedwait(&in->room, &in->lock, &end);
+        if (r == ETIMEDOUT && !has_room(in, bytes))
+            return error_say(err, EAGAIN, "the journal's intake is full");
+    }
+}
+
+int intake_reserve(struct intake *in, const struct reservation *want, enum intake_wish wish,
+                   struct record **out, struct error *err)
+{
+    uint64_t bytes = (sizeof **out + want->payload_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    uint64_t most = in->ring_bytes / 4 < RECORD_MAX ? in->ring_bytes / 4 : RECORD_MAX;
+    if (want->payload_bytes > most || bytes > most)
+        return error_say(err, EFBIG, "more than %llu bytes to record of one event",
+                         (unsigned long long)most);
+    pthread_mutex_lock(&in->lock);
+    int r = wait_for_room(in, bytes, wish, err);
+    if (r == 0) {
+        *out = take(in, want, bytes);
+        if (!in->called && intake_head(in) - intake_tail(in) > WAKE_BYTES) {
+            in->called = true;
+            pthread_cond_signal(&in->work);
+        }
+    }
+    pthread_mutex_unlock(&in->lock);
+    FAULT_POINT("intake_reserved");
+    return r;
+}
+
+void intake_publish(struct record *r, enum record_state state)
+{
+    r->crc = record_crc(r);
+    atomic_store_explicit(&r->state, state, memory_order_release);
+    FAULT_POINT(state == RECORD_PENDING ? "intake_pending" : "intake_done");
+}
+
+void intake_finish(struct record *r, enum record_state state)
+{
+    FAULT_POINT("intake_finish");
+    atomic_store_explicit(&r->state, state, memory_order_release);
+    FAULT_POINT("intake_finished");
+}
+
+/* ---- the door, and the writer's bed ---- */
+
+void intake_shut(struct intake *in, const struct error *why)
+{
+    pthread_mutex_lock(&in->lock);
+    in->shut = *why;
+    if (in->shut.code == 0)
+        in->shut.code = EIO;
+    pthread_cond_broadcast(&in->room);
+    pthread_mutex_unlock(&in->lock);
+}
+
+void intake_reopen(struct intake *in)
+{
+    pthread_mutex_lock(&in->lock);
+    in->shut = ERROR_NONE;
+    pthread_cond_broadcast(&in->room);
+    pthread_mutex_unlock(&in->lock);
+}
+
+int intake_health(struct intake *in, struct error *err)
+{
+    pthread_mutex_lock(&in->lock);
+    int r = in->shut.code ? shut_error(in, err) : 0;
+    pthread_mutex_unlock(&in->lock);
+    return r;
+}
+
+void intake_move_tail(struct intake *in, uint64_t position)
+{
+    atomic_store_explicit(&in->header->tail, position, memory_order_release);
+    pthread_mutex_lock(&in->lock);
+    pthread_cond_broadcast(&in->room);
+    pthread_mutex_unlock(&in->lock);
+}
+
+void intake_wait_for_work(struct intake *in, int timeout_ms)
+{
+    struct timespec end = from_now(timeout_ms);
+    pthread_mutex_lock(&in->lock);
+    while (!in->called && pthread_cond_timedwait(&in->work, &in->lock, &end) != ETIMEDOUT)
+        ;
+    in->called = false;
+    pthread_mutex_unlock(&in->lock);
+}
+
+void intake_call_writer(struct intake *in)
+{
+    pthread_mutex_lock(&in->lock);
+    in->called = true;
+    pthread_cond_signal(&in->work);
+    pthread_mutex_unlock(&in->lock);
+}
+
+int intake_wait_for_tail(struct intake *in, uint64_t position, int timeout_ms, struct error *err)
+{
+    struct timespec end = from_now(timeout_ms);
+    int r = 0;
+    pthread_mutex_lock(&in->lock);
+    while (r == 0 && intake_tail(in) < position) {
+        if (in->shut.code) {
+            r = shut_error(in, err);
+        } else {
+            in->called = true;
+            pthread_cond_signal(&in->work);
+            if (pthread_cond_timedwait(&in->room, &in->lock, &end) == ETIMEDOUT &&
+                intake_tail(in) < position)
+                r = error_say(err, EBUSY, "the journal is still recording; try again");
+        }
+    }
+    pthread_mutex_unlock(&in->lock);
+    return r;
+}

@@ -78,7 +78,8 @@ static void print_option(const struct cli_option *o)
 
 static void print_help(const struct cli_verb *verb, const struct table *t)
 {
-    printf("usage: ccfs %s%s%s\n\n%s\n", verb->name, verb->name[0] ? " " : "", verb->usage, verb->about);
+    printf("usage: ccfs %s%s%s\n\n%s\n", verb->name, verb->name[0] ? " " : "", verb->usage,
+           verb->about);
     for (size_t i = 0; i < t->count; i++)
         print_option(&t->all[i]);
     if (verb->examples)
@@ -92,8 +93,8 @@ int cli_misuse(const struct cli_verb *verb, const char *format, ...)
     va_start(args, format);
     vsnprintf(said, sizeof said, format, args);
     va_end(args);
-    log_line("%s%s%s; see: ccfs %s%s--help", verb->name, verb->name[0] ? ": " : "", said, verb->name,
-             verb->name[0] ? " " : "");
+    log_line("%s%s%s; see: ccfs %s%s--help", verb->name, verb->name[0] ? ": " : "", said,
+             verb->name, verb->name[0] ? " " : "");
     return EXIT_USAGE;
 }
 
@@ -221,10 +222,10 @@ static const struct {
     int code;
     enum exit_code exit;
 } exits[] = {
-    {EPERM, EXIT_PERMISSION},     {EACCES, EXIT_PERMISSION}, {EBUSY, EXIT_BUSY},
-    {ETXTBSY, EXIT_BUSY},         {ENOSPC, EXIT_NO_SPACE},   {EDQUOT, EXIT_NO_SPACE},
-    {EBADMSG, EXIT_INTEGRITY},    {EEXIST, EXIT_CONFLICT},   {ENODEV, EXIT_MISSING},
-    {EOPNOTSUPP, EXIT_PLATFORM},  {ENOSYS, EXIT_PLATFORM},
+    {EPERM, EXIT_PERMISSION},    {EACCES, EXIT_PERMISSION}, {EBUSY, EXIT_BUSY},
+    {ETXTBSY, EXIT_BUSY},        {ENOSPC, EXIT_NO_SPACE},   {EDQUOT, EXIT_NO_SPACE},
+    {EBADMSG, EXIT_INTEGRITY},   {EEXIST, EXIT_CONFLICT},   {ENODEV, EXIT_MISSING},
+    {EOPNOTSUPP, EXIT_PLATFORM}, {ENOSYS, EXIT_PLATFORM},
 };
 
 enum exit_code cli_exit_code(const struct error *err)

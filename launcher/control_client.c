@@ -22,7 +22,8 @@ int control_connect(int root, struct control *out, struct error *err)
         return error_set(err, errno, "make a socket");
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     /* through the descriptor: a workspace's path may be longer than a socket's */
-    snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/" STATE_FOLDER "/control.sock", root);
+    snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/" STATE_FOLDER "/control.sock",
+             root);
     if (connect(fd, (const struct sockaddr *)&at, sizeof at) < 0) {
         if (errno == ENOENT || errno == ECONNREFUSED)
             return 0; /* none, or what a killed one left */
@@ -67,7 +68,8 @@ static void decode(struct strbuf *out, const char *word, size_t bytes)
         char hex[3] = {0};
         if (word[i] == '%' && bytes - i > 2) {
             memcpy(hex, word + i + 1, 2);
-            if (strspn(hex, "0123456789abcdefABCDEF") == 2 && sscanf(hex, "%2x", &byte) == 1 && byte) {
+            if (strspn(hex, "0123456789abcdefABCDEF") == 2 && sscanf(hex, "%2x", &byte) == 1 &&
+                byte) {
                 char c = (char)(unsigned char)byte;
                 strbuf_add(out, &c, 1);
                 i += 2;
@@ -164,10 +166,12 @@ static int next_line(struct control *c, struct error *err)
             memmove(c->in.data, end + 1, c->in.bytes - bytes - 1);
             c->in.bytes -= bytes + 1;
             c->in.data[c->in.bytes] = '\0';
-            return c->reply.failed ? error_say(err, ENOMEM, "no memory for the daemon's answer") : 0;
+            return c->reply.failed ? error_say(err, ENOMEM, "no memory for the daemon's answer")
+                                   : 0;
         }
         if (c->in.bytes > LINE_LIMIT)
-            return error_say(err, EPROTO, "the daemon's answer is too long: is it another version?");
+            return error_say(err, EPROTO,
+                             "the daemon's answer is too long: is it another version?");
         TRY(receive(c, err));
     }
 }
@@ -208,7 +212,8 @@ int control_ask(struct control *c, const char *request, control_progress *progre
                 progress(context, done, total);
             continue;
         }
-        return error_say(err, EPROTO, "the daemon gave an answer that this ccfs does not know: "
-                                      "are they of one version?");
+        return error_say(err, EPROTO,
+                         "the daemon gave an answer that this ccfs does not know: "
+                         "are they of one version?");
     }
 }

@@ -44,7 +44,8 @@ static void put(struct json *j, const char *key, cJSON *item)
     bool put = false;
     if (j && item && !j->failed) {
         cJSON *into = j->open[j->depth - 1];
-        put = cJSON_IsArray(into) ? cJSON_AddItemToArray(into, item) : cJSON_AddItemToObject(into, key, item);
+        put = cJSON_IsArray(into) ? cJSON_AddItemToArray(into, item)
+                                  : cJSON_AddItemToObject(into, key, item);
     }
     if (put)
         return;

@@ -32,7 +32,8 @@ static const struct command {
 static const struct cli_verb top = {
     .name = "",
     .usage = "[-w DIR] VERB [ARGUMENT…]",
-    .about = "Mediates what an agent does to your files: every write and delete is journaled and can be\n"
+    .about = "Mediates what an agent does to your files: every write and delete is journaled and "
+             "can be\n"
              "taken back.  `ccfs VERB --help` tells about one verb, ccfs(1) about all.\n",
     .examples = "  ccfs run -- npm install\n  ccfs history --since 1h\n  ccfs undo --last\n",
     .operands_max = -1,
@@ -115,7 +116,10 @@ static void ensure_stdio(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
         struct stat st;
-        if (fstat(fd, &st) < 0 && !freopen("/dev/null", fd ? "w" : "r", fd == 0 ? stdin : fd == 1 ? stdout : stderr))
+        if (fstat(fd, &st) < 0 && !freopen("/dev/null", fd ? "w" : "r",
+                                           fd == 0   ? stdin
+                                           : fd == 1 ? stdout
+                                                     : stderr))
             abort();
     }
 }

@@ -17,11 +17,19 @@ struct workspace {
 
 /* -w, CCFS_WORKSPACE or ~/ClaudeCodeWorkspace, made absolute; it need not exist.  *out: free(). */
 MUST_USE int workspace_locate(const struct cli *cli, char **out, struct error *err);
-/* A workspace that was made by init.  Says how to make one where there is none (-ENOENT). */
+/* A workspace that was made by init.  Says how to make one where there is none (-ENOENT).
+ * Started as root on somebody else's workspace, the process becomes its owner first, for good: the
+ * folder is theirs, so root must neither trust what lies in it nor leave files there that they
+ * cannot read. */
 MUST_USE int workspace_open(const struct cli *cli, struct workspace *out, struct error *err);
+/* The same, but root stays root: for those who mount. */
+MUST_USE int workspace_open_as_is(const struct cli *cli, struct workspace *out, struct error *err);
+/* What workspace_open() does last; needs root, or does nothing. */
+MUST_USE int workspace_become_owner(const struct workspace *w, struct error *err);
 void workspace_close(struct workspace *w); /* CLEANUP(workspace_close) */
 
-/* Makes what is missing: the folder, its folders, the journal.  *made: there was none before. */
+/* Makes what is missing: the folder, its folders, the journal; all of it belongs to the workspace's
+ * owner.  *made: there was none before.  Root stays root. */
 MUST_USE int workspace_create(const struct cli *cli, struct workspace *out, bool *made,
                               struct error *err);
 

@@ -18,6 +18,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
+#include "journal/base/text.h"
 #include "journal/db.h"
 #include "journal/journal.h"
 
@@ -257,7 +258,7 @@ static struct event row_fields(struct row *row)
 {
     return (struct event){
         .id = row_number(row, COL_ID, "number"),
-        .time = stmt_int(&row->stmt, COL_TIME),
+        .time = row_int(row, COL_TIME, 0, INT64_MAX, "time"),
         .session = row_number(row, COL_SESSION, "session"),
         .actor = row_actor(row, COL_ACTOR),
         .tid = (int32_t)row_int(row, COL_TID, 0, INT32_MAX, "thread"),
@@ -568,6 +569,14 @@ static int64_t session_number(const char *selector)
 
 #define SESSION_SELECT "SELECT id,name,backend,command,began,ended,status FROM session"
 
+static int no_session(const char *selector, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    text_escape(&shown, selector, strlen(selector));
+    return error_say(err, ENOENT, "there is no session \"%.100s\"; see: ccfs history",
+                     strbuf_text(&shown));
+}
+
 int history_sessions(struct history *h, const char *selector, session_each *each, void *context,
                      struct error *err)
 {
@@ -583,7 +592,7 @@ int history_sessions(struct history *h, const char *selector, session_each *each
     stmt_bind_text(&row.stmt, 2, selector);
     int r = session_walk(&row, each, context, &found, err);
     if (r == 0 && found == 0)
-        return error_say(err, ENOENT, "there is no session \"%.100s\"; see: ccfs history", selector);
+        return no_session(selector, err);
     return r;
 }
 

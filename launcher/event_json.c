@@ -2,7 +2,6 @@
 #include "launcher/event_json.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "journal/base/clock.h"
@@ -19,14 +18,6 @@ void event_json_time(struct json *j, const char *key, int64_t ns)
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(text, sizeof text, "%s.%09ldZ", stamp, time.tv_nsec);
     json_text(j, key, text);
-}
-
-void event_json_name(struct json *j, const char *key, const char *bytes)
-{
-    if (bytes)
-        json_bytes(j, key, bytes, strlen(bytes));
-    else
-        json_null(j, key);
 }
 
 const char *event_kept_name(enum kept kept)
@@ -88,9 +79,9 @@ static void put_actor(struct json *j, const struct event *e)
     json_int(j, "tgid", actor->pid);
     json_uint(j, "uid", actor->uid);
     json_uint(j, "gid", actor->gid);
-    event_json_name(j, "exe", actor->exe);
-    event_json_name(j, "cmdline", actor->cmdline);
-    event_json_name(j, "container", actor->container);
+    json_text(j, "exe", actor->exe);
+    json_text(j, "cmdline", actor->cmdline);
+    json_text(j, "container", actor->container);
     if (actor->started)
         event_json_time(j, "started", actor->started);
     else
@@ -141,10 +132,10 @@ void event_json_fill(struct json *j, const struct event *e)
     put_from(j, e);
     put_number(j, "session", e->session);
     json_text(j, "op", op_name(e->op));
-    event_json_name(j, "path", e->path);
-    event_json_name(j, "to", e->path2);
+    json_text(j, "path", e->path);
+    json_text(j, "to", e->path2);
     json_text(j, "outcome", outcome_name(e->outcome));
-    event_json_name(j, "reason", e->reason);
+    json_text(j, "reason", e->reason);
     put_number(j, "errno", (uint64_t)(e->error_code > 0 ? e->error_code : 0));
     json_uint(j, "count", e->count);
     put_actor(j, e);

@@ -15,7 +15,6 @@ void event_json_fill(struct json *j, const struct event *event);
 MUST_USE int event_json_line(const struct event *event, struct strbuf *out, struct error *err);
 
 void event_json_time(struct json *j, const char *key, int64_t ns);
-void event_json_name(struct json *j, const char *key, const char *bytes); /* NULL: null */
 const char *event_kept_name(enum kept kept); /* "inode" */
 
 #endif

@@ -2,14 +2,16 @@
 #include "launcher/look.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/log.h"
+#include "journal/base/text.h"
 #include "journal/undo.h"
+#include "launcher/when.h"
 
 #define PATIENCE_TRIES 50 /* of 100 ms: somebody else holds the journal for a moment */
 
@@ -104,6 +106,13 @@ void look_close(struct look *look)
 
 /* ---- what a person typed ---- */
 
+static int misuse(struct error *err, const char *typed, const char *sentence)
+{
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    text_escape(&shown, typed, strlen(typed));
+    return error_say(err, EXIT_AS_ERROR(EXIT_USAGE), "%.300s %s", strbuf_text(&shown), sentence);
+}
+
 /* What of path lies below folder; NULL: nothing. */
 static const char *below(const char *path, const char *folder)
 {
@@ -149,17 +158,22 @@ int look_path(struct look *look, const char *typed, char **out, struct error *er
         if (!relative)
             relative = below_mountpoint(look, typed);
         if (!relative)
-            return error_say(err, ENOENT,
-                             "%.200s is not in the workspace %.200s; name it as history does: "
-                             "Projects/…",
-                             typed, look->workspace.path);
+            return misuse(err, typed,
+                          "is not in the workspace; name it as history does, like Projects/site");
     }
     CLEANUP(strbuf_release) struct strbuf tidied = STRBUF_EMPTY;
     if (!tidy(&tidied, relative))
-        return error_say(err, EINVAL, "%.200s: \"..\" is not understood; name the path in full",
-                         typed);
+        return misuse(err, typed, "has \"..\" in it; name it in full");
     *out = strbuf_take(&tidied);
-    return *out ? 0 : error_set(err, ENOMEM, "read %.200s", typed);
+    return *out ? 0 : error_set(err, ENOMEM, "read a path");
+}
+
+int look_time(const char *option, const char *typed, int64_t *out, struct error *err)
+{
+    if (!typed || when_parse(typed, clock_now_ns(), out, err) == 0)
+        return 0;
+    err->code = EXIT_AS_ERROR(EXIT_USAGE);
+    return error_prefix(err, -EINVAL, "%s", option);
 }
 
 static int keep_number(const struct session *session, void *context)

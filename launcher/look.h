@@ -29,6 +29,9 @@ MUST_USE int look_take_journal(struct look *look, struct journal **journal, stru
  * mountpoint become relative, superfluous slashes and dots go.   *out: free(). */
 MUST_USE int look_path(struct look *look, const char *typed, char **out, struct error *err);
 
+/* --since and --until; typed NULL: leaves *out.  A wrong one is a usage error. */
+MUST_USE int look_time(const char *option, const char *typed, int64_t *out, struct error *err);
+
 /* The session that S means; its number.  -ENOENT. */
 MUST_USE int look_session(struct look *look, const char *selector, uint64_t *out,
                           struct error *err);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/text.h"
 
 #define LATEST_YEAR 2261 /* the last whole year that nanoseconds in 64 bits reach */
 
@@ -180,8 +181,10 @@ int when_parse(const char *text, int64_t now, int64_t *out, struct error *err)
 {
     if (parse_ago(text, now, out) || parse_word(text, now, out) || parse_stamp(text, now, out))
         return 0;
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    text_escape(&shown, text, strlen(text));
     return error_say(err, EINVAL,
                      "\"%.60s\" is no time; say 10m, 2h, 3d, today, yesterday, 14:02, 2026-01-02 or "
                      "2026-01-02T10:00",
-                     text);
+                     strbuf_text(&shown));
 }

@@ -1,0 +1,43 @@
+/* config.h - what the user decided, checked.
+ *
+ * <workspace>/.ccfs/config.json, else ~/.config/ccfs/config.json, else the defaults.  A file is
+ * read only when nobody else can have written it; whatever in it is not understood is an error with
+ * its place ("zones.exprots: unknown key; did you mean "exports"?"), exit code 3. */
+#ifndef LAUNCHER_CONFIG_H
+#define LAUNCHER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fusefs/fusefs.h"
+#include "fusefs/zone.h"
+#include "launcher/workspace.h"
+
+#define CONFIG_ZONE_LIMIT 256
+
+struct config {
+    struct zone zones[CONFIG_ZONE_LIMIT]; /* paths owned */
+    size_t zone_count;
+    enum transport transport;
+    enum write_events writes;
+    bool allow_other;
+    struct sandbox_limits {
+        uint64_t memory_bytes; /* of a session */
+        uint64_t processes;    /* and threads */
+        uint64_t files;        /* open in one process */
+        uint64_t tmp_bytes;    /* of its private /tmp, and of its home */
+    } sandbox;
+};
+
+/* *out is yours, config_release() it, also after an error. */
+MUST_USE int config_load(const struct workspace *w, struct config *out, struct error *err);
+/* The part of it that parses; name is for messages.  root: the workspace, whose folders zones name;
+ * -1: their existence is not checked. */
+MUST_USE int config_parse(const char *text, size_t bytes, const char *name, int root,
+                          struct config *out, struct error *err);
+void config_release(struct config *config); /* CLEANUP(config_release) */
+
+/* "8g", "512m", "1048576": bytes. */
+bool config_parse_size(const char *text, uint64_t *out);
+
+#endif

@@ -1,0 +1,23 @@
+/* store.h - private to journal/: a record of the intake becomes rows.
+ *
+ * Storing a record twice leaves the same rows as storing it once, so that a batch whose commit was
+ * not noted in the intake can be stored again.  One thread; the caller's transaction. */
+#ifndef JOURNAL_STORE_H
+#define JOURNAL_STORE_H
+
+#include "journal/base/error.h"
+#include "journal/db.h"
+#include "journal/record.h"
+
+struct store;
+
+/* db is borrowed and must outlive the store. */
+MUST_USE int store_open(struct db *db, struct store **out, struct error *err);
+void store_close(struct store **s);
+/* After a rollback: what was looked up may not be there any more. */
+void store_forget(struct store *s);
+
+/* 1: the record cannot be read and nothing was stored; errors as db.h. */
+MUST_USE int store_record(struct store *s, const struct record *r, struct error *err);
+
+#endif

@@ -1,0 +1,195 @@
+/* writer.c - drains the intake into SQLite; see writer.h. */
+#include "journal/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "journal/base/fault.h"
+#include "journal/base/log.h"
+#include "journal/store.h"
+
+#define BATCH_RECORDS 1000
+#define NAP_MS 200
+#define RETRY_NAPS 5 /* a second */
+
+struct writer {
+    struct db *db;
+    struct intake *in;
+    struct store *store;
+    struct writer_hook hook;
+    pthread_t thread;
+    bool running;
+    bool failing; /* the thread's own */
+    _Atomic bool stop;
+    _Atomic unsigned damaged;
+};
+
+int writer_open(struct db *db, struct intake *in, struct writer_hook hook, struct writer **out,
+                struct error *err)
+{
+    struct writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return error_set(err, ENOMEM, "start the journal's writer");
+    w->db = db;
+    w->in = in;
+    w->hook = hook;
+    int r = store_open(db, &w->store, err);
+    if (r < 0) {
+        free(w);
+        return r;
+    }
+    *out = w;
+    return 0;
+}
+
+unsigned writer_damaged(const struct writer *w)
+{
+    return atomic_load(&w->damaged);
+}
+
+/* ---- a batch ---- */
+
+/* The next record if it is complete, else NULL; *position skips what is damaged. */
+static struct record *next_complete(struct writer *w, uint64_t *position)
+{
+    uint64_t from = *position;
+    struct record *r = intake_find(w->in, position, intake_head(w->in));
+    if (*position != from) {
+        atomic_fetch_add(&w->damaged, 1);
+        log_line("the journal's intake was damaged: %llu bytes of it were skipped",
+                 (unsigned long long)(*position - from));
+    }
+    if (!r)
+        return NULL;
+    uint32_t state = atomic_load_explicit(&r->state, memory_order_acquire);
+    return state == RECORD_DONE || state == RECORD_SKIP ? r : NULL;
+}
+
+static int store_one(struct writer *w, const struct record *r, struct error *err)
+{
+    if (atomic_load_explicit(&r->state, memory_order_acquire) == RECORD_SKIP)
+        return 0;
+    int stored = intake_sound(r) ? store_record(w->store, r, err) : 1;
+    if (stored == -EFBIG || stored == -EEXIST) /* can never be stored: must not hold up the rest */
+        stored = 1;
+    if (stored == 1) {
+        atomic_fetch_add(&w->damaged, 1);
+        log_line("a damaged record of the journal's intake was left out (event %llu)",
+                 (unsigned long long)r->event);
+    }
+    return stored < 0 ? stored : 0;
+}
+
+/* Stores up to BATCH_RECORDS; *position: behind the last one. */
+static int store_batch(struct writer *w, uint64_t *position, struct error *err)
+{
+    CLEANUP(transaction_rollback) struct transaction t = {0};
+    TRY(transaction_begin(w->db, &t, err));
+    for (int n = 0; n < BATCH_RECORDS; n++) {
+        const struct record *r = next_complete(w, position);
+        if (!r)
+            break;
+        TRY(store_one(w, r, err));
+        *position += r->bytes;
+    }
+    return transaction_commit(&t, err);
+}
+
+int writer_drain(struct writer *w, struct error *err)
+{
+    for (;;) {
+        uint64_t position = intake_tail(w->in);
+        uint64_t from = position;
+        if (!next_complete(w, &position) && position == from)
+            return 0;
+        int r = store_batch(w, &position, err);
+        if (r < 0) {
+            store_forget(w->store);
+            return r;
+        }
+        FAULT_POINT("writer_committed");
+        intake_move_tail(w->in, position);
+        FAULT_POINT("writer_moved_tail");
+    }
+}
+
+/* ---- the thread ---- */
+
+static void nap(struct writer *w)
+{
+    const struct timespec t = {.tv_nsec = NAP_MS * 1000000L};
+    for (int i = 0; i < RETRY_NAPS && !atomic_load(&w->stop); i++)
+        nanosleep(&t, NULL);
+}
+
+static void drain_or_shut(struct writer *w)
+{
+    struct error err = ERROR_NONE;
+    int r = writer_drain(w, &err);
+    if (r == -EBUSY) /* another connection writes: not an illness, the queue waits */
+        return;
+    if (r < 0) {
+        if (!w->failing)
+            log_error(&err);
+        w->failing = true;
+        intake_shut(w->in, &err);
+        nap(w);
+    } else if (w->failing) {
+        w->failing = false;
+        intake_reopen(w->in);
+        log_line("the journal records again");
+    }
+}
+
+static void *writer_main(void *context)
+{
+    struct writer *w = context;
+    while (!atomic_load(&w->stop)) {
+        intake_wait_for_work(w->in, NAP_MS);
+        w->hook.before_drain(w->hook.context);
+        drain_or_shut(w);
+    }
+    w->hook.before_drain(w->hook.context);
+    drain_or_shut(w);
+    return NULL;
+}
+
+/* Signals belong to the threads that wait for them. */
+int writer_start(struct writer *w, struct error *err)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&w->thread, NULL, writer_main, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code != 0)
+        return error_set(err, code, "start the journal's writer");
+    w->running = true;
+    return 0;
+}
+
+void writer_stop(struct writer *w)
+{
+    if (!w->running)
+        return;
+    atomic_store(&w->stop, true);
+    intake_call_writer(w->in);
+    pthread_join(w->thread, NULL);
+    w->running = false;
+}
+
+void writer_close(struct writer **w)
+{
+    if (!*w)
+        return;
+    writer_stop(*w);
+    store_close(&(*w)->store);
+    free(*w);
+    *w = NULL;
+}

@@ -1,0 +1,35 @@
+/* writer.h - private to journal/: drains the intake into SQLite.
+ *
+ * One thread owns the connection.  It takes records in the order of reservation, up to the first
+ * that is still pending, a batch in one transaction; room in the intake is free once the batch is
+ * committed. What SQLite cannot take (no room, I/O error) stays queued, shuts the intake, and is
+ * tried again each second. */
+#ifndef JOURNAL_WRITER_H
+#define JOURNAL_WRITER_H
+
+#include "journal/base/error.h"
+#include "journal/db.h"
+#include "journal/intake.h"
+
+struct writer;
+
+/* Called by the thread before it drains: lets go of what is held back in the intake. */
+struct writer_hook {
+    void (*before_drain)(void *context);
+    void *context;
+};
+
+/* db and in are borrowed. */
+MUST_USE int writer_open(struct db *db, struct intake *in, struct writer_hook hook,
+                         struct writer **out, struct error *err);
+/* Ends the thread, which drains once more; NULL is fine. */
+void writer_close(struct writer **w);
+/* Drains what is complete; only while the thread does not run. */
+MUST_USE int writer_drain(struct writer *w, struct error *err);
+MUST_USE int writer_start(struct writer *w, struct error *err);
+/* Ends the thread; what it could not store stays in the intake. */
+void writer_stop(struct writer *w);
+/* Records that were damaged and left out. */
+unsigned writer_damaged(const struct writer *w);
+
+#endif

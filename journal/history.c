@@ -1,9 +1,9 @@
 /* history.c - looks back; see history.h.
  *
- *   (1) A row is input: a journal file may have been handed over by somebody else.  What does not fit
- *       its type ends the walk with -EBADMSG and the event's number; nothing is guessed.
- *   (2) A walk holds one row: memory does not depend on how many events there are.
- *   (3) SQL is put together from constant pieces only; values are bound. */
+ *   (1) A row is input: a journal file may have been handed over by somebody else.  What does not
+ * fit its type ends the walk with -EBADMSG and the event's number; nothing is guessed. (2) A walk
+ * holds one row: memory does not depend on how many events there are. (3) SQL is put together from
+ * constant pieces only; values are bound. */
 #include "journal/history.h"
 
 #include <endian.h>
@@ -22,7 +22,7 @@
 #include "journal/db.h"
 #include "journal/journal.h"
 
-#define TEXT_MOST 65536u             /* bytes of a path or a command line */
+#define TEXT_MOST 65536u              /* bytes of a path or a command line */
 #define BLOB_MOST (16u * 1024 * 1024) /* bytes of ranges or extended attributes */
 #define BURST_NS (2 * NS_PER_S)
 #define FEW_PATHS 1000
@@ -77,10 +77,10 @@ void history_close(struct history **h)
 /* The same order as enum column. */
 #define EVENT_SELECT                                                                               \
     "SELECT e.id,e.time,e.session,e.tid,e.op,e.flags,e.outcome,e.error,e.reason,e.count,"          \
-    "p.bytes,q.bytes,e.object,e.replaced," ATTR_COLUMNS("b") ATTR_COLUMNS("a") ATTR_COLUMNS("r")   \
-    "e.dir_mtime,e.dir2_mtime,e.version,v.kept,e.ranges,e.xattrs,e.undoes,u.undo,"                 \
-    "e.proc,a.pid,a.started,a.parent,a.uid,a.gid,a.exe,a.cmdline,a.container,"                     \
-    "hb.sha256,ha.sha256"
+    "p.bytes,q.bytes,e.object,e.replaced," ATTR_COLUMNS("b") ATTR_COLUMNS("a") ATTR_COLUMNS(       \
+        "r") "e.dir_mtime,e.dir2_mtime,e.version,v.kept,e.ranges,e.xattrs,e.undoes,u.undo,"        \
+             "e.proc,a.pid,a.started,a.parent,a.uid,a.gid,a.exe,a.cmdline,a.container,"            \
+             "hb.sha256,ha.sha256"
 #define EVENT_FROM                                                                                 \
     " FROM event e LEFT JOIN path p ON p.id=e.path LEFT JOIN path q ON q.id=e.path2"               \
     " LEFT JOIN version v ON v.id=e.version LEFT JOIN undone u ON u.event=e.id"                    \
@@ -308,7 +308,7 @@ static int row_event(struct row *row, struct event *out, struct error *err)
 
 enum bound {
     BOUND_PATH = 1,
-    BOUND_BELOW, /* "path/" … */
+    BOUND_BELOW,  /* "path/" … */
     BOUND_BEHIND, /* … up to "path0", which sorts just behind all of it */
     BOUND_SESSION,
     BOUND_SINCE,
@@ -388,14 +388,12 @@ static struct stmt search_query(struct history *h, const struct search *search, 
     const struct history_filter *f = search->filter;
     const char *by_path = search->few_paths ? BY_FEW_PATHS : BY_MANY_PATHS;
     CLEANUP(strbuf_release) struct strbuf sql = STRBUF_EMPTY;
-    strbuf_add_format(&sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s", select,
-                      search->by_path ? by_path : "", f->session ? " AND e.session=?4" : "",
-                      f->since ? " AND e.time>=?5" : "", f->until ? " AND e.time<?6" : "",
-                      f->op != OP_NONE ? " AND e.op=?7" : "",
-                      f->outcome >= 0 ? " AND e.outcome=?8" : "",
-                      search->first_id ? " AND e.id>=?9" : "",
-                      search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "",
-                      order);
+    strbuf_add_format(
+        &sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s", select, search->by_path ? by_path : "",
+        f->session ? " AND e.session=?4" : "", f->since ? " AND e.time>=?5" : "",
+        f->until ? " AND e.time<?6" : "", f->op != OP_NONE ? " AND e.op=?7" : "",
+        f->outcome >= 0 ? " AND e.outcome=?8" : "", search->first_id ? " AND e.id>=?9" : "",
+        search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "", order);
     struct stmt s = db_query_once(h->db, strbuf_text(&sql));
     if (search->by_path)
         bind_path(search, &s);
@@ -549,7 +547,8 @@ static int session_walk(struct row *row, session_each *each, void *context, unsi
         };
         if (row->damage)
             return error_say(err, EBADMSG,
-                             "session %" PRIu64 " in the journal is damaged (its %s makes no sense); "
+                             "session %" PRIu64
+                             " in the journal is damaged (its %s makes no sense); "
                              "take journal.db from a backup",
                              session.id, row->damage);
         ++*found;
@@ -605,7 +604,8 @@ int history_sessions(struct history *h, const char *selector, session_each *each
  *   deleted  things that were there before, removed or replaced by something that was there too;
  *   renamed  things that were there before.
  * `made`: the object was created in this session; `over`: so was the one that the rename replaced.
- * Over the whole journal (session 0) nothing "was there before": operations are counted as they are. */
+ * Over the whole journal (session 0) nothing "was there before": operations are counted as they
+ * are. */
 #define COUNT_EVENTS                                                                               \
     "SELECT count(*), min(time), max(time),"                                                       \
     " sum(ok AND op BETWEEN 1 AND 5) - sum(ok AND op IN (6,7) AND made)"                           \
@@ -674,9 +674,9 @@ int history_last_burst(struct history *h, uint64_t *first_id, uint64_t *last_id,
     TRY(newest_change(h, &last, &session, err));
     uint64_t first = last;
     CLEANUP(stmt_done)
-    struct stmt s = db_query(h->db, "SELECT e.id,e.time FROM event e WHERE e.id<=?1"
-                                    " AND coalesce(+e.session,0)=?2" IS_CHANGE
-                                    " ORDER BY e.id DESC");
+    struct stmt s =
+        db_query(h->db, "SELECT e.id,e.time FROM event e WHERE e.id<=?1"
+                        " AND coalesce(+e.session,0)=?2" IS_CHANGE " ORDER BY e.id DESC");
     stmt_bind_int(&s, 1, (int64_t)last);
     stmt_bind_int(&s, 2, session);
     int64_t near = INT64_MIN;

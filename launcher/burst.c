@@ -118,8 +118,7 @@ static size_t folder_bytes(const struct event *event)
     return slash ? (size_t)(slash - path) : 0;
 }
 
-/* Bytes of the deepest folder that holds both; whole components only. */
-static size_t common_folder(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
+size_t burst_common_folder(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
 {
     size_t common = 0;
     size_t i = 0;
@@ -169,8 +168,8 @@ static bool is_near(const struct burst *burst, const struct event *event)
 static bool shares_folder(const struct burst *burst, const struct event *event)
 {
     return same_text(burst->path, event->path) ||
-           common_folder(burst->folder, strlen(burst->folder), event->path ? event->path : "",
-                         folder_bytes(event)) > 0;
+           burst_common_folder(burst->folder, strlen(burst->folder), event->path ? event->path : "",
+                               folder_bytes(event)) > 0;
 }
 
 static bool belongs(struct open_burst *open, const struct event *event, enum burst_kind kind)
@@ -215,8 +214,8 @@ static void join(struct open_burst *open, const struct event *event)
     struct burst *burst = &open->burst;
     bool first = burst->events == 0;
     if (!first) {
-        size_t bytes = common_folder(burst->folder, strlen(burst->folder),
-                                     event->path ? event->path : "", folder_bytes(event));
+        size_t bytes = burst_common_folder(burst->folder, strlen(burst->folder),
+                                           event->path ? event->path : "", folder_bytes(event));
         burst->folder[bytes] = '\0';
     }
     count_thing(open, event);

@@ -1,14 +1,16 @@
 /* burst.h - many events told as one: what a person would call one thing that happened.
  *
- * A burst is what one process of one session did of one kind below one folder, its events within two
- * seconds of one another; other processes may work in between.  What is done to a thing just after it
- * was created (its content, mode, times) belongs to its creation.
+ * A burst is what one process of one session did of one kind below one folder, its events within
+ * two seconds of one another; other processes may work in between.  What is done to a thing just
+ * after it was created (its content, mode, times) belongs to its creation.
  *
  * Streams: no more than a few dozen bursts are held, whatever their number of events. */
 #ifndef LAUNCHER_BURST_H
 #define LAUNCHER_BURST_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "journal/base/error.h"
 #include "journal/event.h"
@@ -36,10 +38,10 @@ struct burst {
     uint64_t last_id;
     int64_t first_time;
     int64_t last_time;
-    uint64_t events;  /* alike refusals that were counted into one included */
-    uint64_t files;   /* different ones, everything that is no folder */
+    uint64_t events; /* alike refusals that were counted into one included */
+    uint64_t files;  /* different ones, everything that is no folder */
     uint64_t folders;
-    uint64_t bytes;   /* of the files: as they were (deleted), as they became (others) */
+    uint64_t bytes; /* of the files: as they were (deleted), as they became (others) */
     struct attr before;
     struct attr after; /* of the last event */
     int error_code;
@@ -58,11 +60,13 @@ struct bursts;
 /* grouped false: every event is a burst.  NULL: no memory. */
 struct bursts *bursts_new(bool grouped, burst_each *each, void *context);
 void bursts_free(struct bursts **bursts);
-/* Events by ascending id.  Gives each() what is complete, by ascending first_id; a number other than
- * 0 from each() is returned. */
+/* Events by ascending id.  Gives each() what is complete, by ascending first_id; a number other
+ * than 0 from each() is returned. */
 MUST_USE int bursts_add(struct bursts *bursts, const struct event *event, struct error *err);
 MUST_USE int bursts_end(struct bursts *bursts);
 
 enum burst_kind burst_kind_of(const struct event *event);
+/* Bytes of the deepest folder, of whole names, in which the folders a and b both are. */
+size_t burst_common_folder(const char *a, size_t a_bytes, const char *b, size_t b_bytes);
 
 #endif

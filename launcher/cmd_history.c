@@ -1,8 +1,8 @@
 /* cmd_history.c - `ccfs history`: what happened, oldest first, so that the newest is beside the
  * prompt.
  *
- * People get a line for each burst under the heading of its session; programs get a line of JSON for
- * each event.  Both stream. */
+ * People get a line for each burst under the heading of its session; programs get a line of JSON
+ * for each event.  Both stream. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -92,7 +92,14 @@ static int history_json(struct look *look, const struct history_filter *filter, 
 
 /* ---- for people ---- */
 
-enum { TIME, VERB, WHAT, DETAIL, WHO, NUMBERS };
+enum {
+    TIME,
+    VERB,
+    WHAT,
+    DETAIL,
+    WHO,
+    NUMBERS
+};
 
 static const struct table_column columns[TABLE_COLUMNS] = {
     [TIME] = {.tone = TONE_PLAIN},
@@ -105,11 +112,11 @@ static const struct {
     const char *word;
     enum tone tone;
 } verbs[] = {
-    [BURST_CREATED] = {"created", TONE_PLAIN},     [BURST_CHANGED] = {"changed", TONE_PLAIN},
-    [BURST_DELETED] = {"deleted", TONE_RED},       [BURST_RENAMED] = {"renamed", TONE_PLAIN},
-    [BURST_RESTORED] = {"restored", TONE_GREEN},   [BURST_REMOVED] = {"removed", TONE_GREEN},
+    [BURST_CREATED] = {"created", TONE_PLAIN},      [BURST_CHANGED] = {"changed", TONE_PLAIN},
+    [BURST_DELETED] = {"deleted", TONE_RED},        [BURST_RENAMED] = {"renamed", TONE_PLAIN},
+    [BURST_RESTORED] = {"restored", TONE_GREEN},    [BURST_REMOVED] = {"removed", TONE_GREEN},
     [BURST_RENAMED_BACK] = {"renamed", TONE_GREEN}, [BURST_REFUSED] = {"refused", TONE_RED},
-    [BURST_FAILED] = {"failed", TONE_RED},         [BURST_OTHER] = {"", TONE_PLAIN},
+    [BURST_FAILED] = {"failed", TONE_RED},          [BURST_OTHER] = {"", TONE_PLAIN},
 };
 
 struct view {
@@ -477,7 +484,8 @@ int cmd_history(struct cli *cli, int argc, char **argv)
     struct wishes wishes = {.limit = UINT64_MAX};
     const struct cli_option options[] = {
         {"session", 's', OPTION_TEXT, &wishes.session, "S", "only this session (number or name)"},
-        {"since", 0, OPTION_TEXT, &wishes.since, "T", "from T on: 10m, 2h, today, 2026-01-02T10:00"},
+        {"since", 0, OPTION_TEXT, &wishes.since, "T",
+         "from T on: 10m, 2h, today, 2026-01-02T10:00"},
         {"until", 0, OPTION_TEXT, &wishes.until, "T", "before T"},
         {"op", 0, OPTION_TEXT, &wishes.op, "OP", "only this operation: write, unlink, rename …"},
         {"outcome", 0, OPTION_TEXT, &wishes.outcome, "O", "only ok, denied, failed or open"},

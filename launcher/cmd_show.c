@@ -155,7 +155,11 @@ static int show_ancestors(struct show *show, const struct event *e)
 
 /* ---- what ---- */
 
-enum { LABEL, BEFORE, AFTER };
+enum {
+    LABEL,
+    BEFORE,
+    AFTER
+};
 static const struct table_column columns[TABLE_COLUMNS] = {{0}};
 
 static void add_row(struct table *table, const char *label, const struct strbuf *before,
@@ -207,7 +211,7 @@ static const struct {
     const char *label;
     void (*say)(struct strbuf *out, const struct attr *attr);
 } facts[] = {
-    {"type", say_type}, {"size", say_size},      {"mode", say_mode},
+    {"type", say_type},   {"size", say_size},   {"mode", say_mode},
     {"owner", say_owner}, {"links", say_links}, {"modified", say_mtime},
 };
 
@@ -253,7 +257,9 @@ static int show_attrs(struct show *show, const struct event *e)
     for (size_t i = 0; i < COUNT_OF(facts); i++)
         add_fact(table, i, &e->before, &e->after);
     add_sums(table, e);
-    return table_print(table, &show->screen, 2);
+    if (table_print(table, &show->screen, 2) < 0)
+        return error_set(show->err, ENOMEM, "show the event");
+    return 0;
 }
 
 static void show_replaced(struct show *show, const struct event *e)
@@ -273,8 +279,8 @@ static void show_ranges(struct show *show, const struct event *e)
         return;
     begin_line(show, "bytes");
     for (size_t i = 0; i < e->range_count && i < RANGES_SHOWN; i++)
-        strbuf_add_format(&show->line, "%s%" PRId64 "+%" PRId64, i ? ", " : "",
-                          e->ranges[i].offset, e->ranges[i].length);
+        strbuf_add_format(&show->line, "%s%" PRId64 "+%" PRId64, i ? ", " : "", e->ranges[i].offset,
+                          e->ranges[i].length);
     if (e->range_count > RANGES_SHOWN) {
         strbuf_add_text(&show->line, " … and ");
         render_plural(&show->line, e->range_count - RANGES_SHOWN, "range", "ranges");

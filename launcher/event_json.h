@@ -1,8 +1,8 @@
 /* event_json.h - an event as one JSON object, for programs.
  *
  * Keys are always there, null where nothing is known.  Times are RFC 3339, UTC, with nanoseconds;
- * numbers are exact (64 bits); modes are octal text ("0644"); names and command lines are escaped as
- * text.h says, so that every byte survives. */
+ * numbers are exact (64 bits); modes are octal text ("0644"); names and command lines are escaped
+ * as text.h says, so that every byte survives. */
 #ifndef LAUNCHER_EVENT_JSON_H
 #define LAUNCHER_EVENT_JSON_H
 

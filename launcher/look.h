@@ -1,8 +1,8 @@
 /* look.h - a look at the journal that is not stale: what history, show and undo begin with.
  *
  * Where a daemon runs it is asked to record what open files hold and to drain; where none runs the
- * journal is opened (which recovers what an earlier run left) and closed again.  That somebody looked
- * is an event of its own. */
+ * journal is opened (which recovers what an earlier run left) and closed again.  That somebody
+ * looked is an event of its own. */
 #ifndef LAUNCHER_LOOK_H
 #define LAUNCHER_LOOK_H
 
@@ -25,8 +25,8 @@ void look_close(struct look *look); /* CLEANUP(look_close) */
  * (look->daemon is connected then).  -EBUSY: another process keeps it. */
 MUST_USE int look_take_journal(struct look *look, struct journal **journal, struct error *err);
 
-/* What a person calls a place, as the journal calls it: absolute paths in the workspace or below its
- * mountpoint become relative, superfluous slashes and dots go.   *out: free(). */
+/* What a person calls a place, as the journal calls it: absolute paths in the workspace or below
+ * its mountpoint become relative, superfluous slashes and dots go.   *out: free(). */
 MUST_USE int look_path(struct look *look, const char *typed, char **out, struct error *err);
 
 /* --since and --until; typed NULL: leaves *out.  A wrong one is a usage error. */

@@ -324,8 +324,8 @@ static bool drop_one(const struct table *table, struct layout *layout)
     size_t highest = TABLE_COLUMNS;
     for (size_t c = 0; c < TABLE_COLUMNS; c++) {
         bool may = table->columns[c].drop && !layout->dropped[c] && layout->widths[c];
-        if (may && (highest == TABLE_COLUMNS ||
-                    table->columns[c].drop > table->columns[highest].drop))
+        if (may &&
+            (highest == TABLE_COLUMNS || table->columns[c].drop > table->columns[highest].drop))
             highest = c;
     }
     if (highest == TABLE_COLUMNS)

@@ -32,14 +32,14 @@ void render_toned(const struct screen *screen, enum tone tone, const char *text)
 void render_count(struct strbuf *out, uint64_t count); /* 1,204 */
 /* "1 file", "1,204 files" */
 void render_plural(struct strbuf *out, uint64_t count, const char *one, const char *many);
-void render_size(struct strbuf *out, uint64_t bytes);  /* 3 B, 1.2 KiB, 18 MiB */
+void render_size(struct strbuf *out, uint64_t bytes);    /* 3 B, 1.2 KiB, 18 MiB */
 void render_name(struct strbuf *out, const char *bytes); /* escaped; NULL: nothing */
 /* Text that is longer than columns loses its middle: "Projects/cl…/src/main.c". */
 void render_shortened(struct strbuf *out, const char *text, size_t columns);
 
 /* Local times; ns UTC. */
-void render_clock(struct strbuf *out, int64_t ns);              /* 14:02:11 */
-void render_day(struct strbuf *out, int64_t ns, int64_t now);   /* today, yesterday, 21 November */
+void render_clock(struct strbuf *out, int64_t ns);               /* 14:02:11 */
+void render_day(struct strbuf *out, int64_t ns, int64_t now);    /* today, yesterday, 21 November */
 void render_moment(struct strbuf *out, int64_t ns, int64_t now); /* today 14:02 */
 void render_stamp(struct strbuf *out, int64_t ns); /* 2026-01-02 14:02:11.000000123 +0100 */
 bool render_same_day(int64_t a, int64_t b);
@@ -49,9 +49,9 @@ bool render_same_day(int64_t a, int64_t b);
 #define TABLE_COLUMNS 6
 
 struct table_column {
-    bool right;      /* numbers */
-    bool flexible;   /* takes what the others leave, shortened in the middle; one of them */
-    unsigned drop;   /* 0: stays; the highest goes first when the line is too narrow */
+    bool right;    /* numbers */
+    bool flexible; /* takes what the others leave, shortened in the middle; one of them */
+    unsigned drop; /* 0: stays; the highest goes first when the line is too narrow */
     enum tone tone;
 };
 struct table; /* holds its lines until it is printed */

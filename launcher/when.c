@@ -183,8 +183,9 @@ int when_parse(const char *text, int64_t now, int64_t *out, struct error *err)
         return 0;
     CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
     text_escape(&shown, text, strlen(text));
-    return error_say(err, EINVAL,
-                     "\"%.60s\" is no time; say 10m, 2h, 3d, today, yesterday, 14:02, 2026-01-02 or "
-                     "2026-01-02T10:00",
-                     strbuf_text(&shown));
+    return error_say(
+        err, EINVAL,
+        "\"%.60s\" is no time; say 10m, 2h, 3d, today, yesterday, 14:02, 2026-01-02 or "
+        "2026-01-02T10:00",
+        strbuf_text(&shown));
 }

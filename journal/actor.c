@@ -1,0 +1,516 @@
+/* actor.c - who a thread is; see actor.h.
+ *
+ *   (1) A thread is known by its number and an open /proc/TID/comm: reading that fails once the
+ * thread is dead, also when its number is used again, and gives another name after most execs. What
+ * an exec of the same name changes is noticed within RECHECK_NS. (2) A process is known by pid,
+ * start, owner, executable and command line: one row for each. (3) A process that was in a session
+ * stays in it, also when its parents are gone.
+ *
+ * A hit costs one pread(2) under the lock of its shard.  Misses are resolved one at a time, so that
+ * no process gets two rows; that lock (resolving) comes before a shard's. */
+#include "journal/actor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/base/clock.h"
+#include "journal/base/fd.h"
+
+#define THREADS_MAX 1024
+#define PROCESSES_MAX 4096
+#define SESSIONS_MAX 64
+#define WAYS 4
+#define SHARDS (THREADS_MAX / WAYS)
+#define RECHECK_NS (NS_PER_S / 4)
+#define CHAIN_MAX 64
+#define TEXT_MAX 4096
+#define COMM_MAX 32
+
+struct thread {
+    pid_t tid; /* 0: free */
+    int comm_fd;
+    char comm[COMM_MAX];
+    uint32_t uid;
+    uint32_t gid;
+    int64_t checked;
+    unsigned generation;
+    struct actor_ref ref;
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct thread threads[WAYS]; /* under lock */
+};
+
+struct process {
+    pid_t pid; /* 0: free */
+    uint64_t ticks;
+    uint32_t uid;
+    uint32_t gid;
+    uint64_t texts; /* hash of executable and command line */
+    int64_t checked;
+    unsigned generation;
+    struct actor_ref ref;
+};
+
+struct live_session {
+    uint64_t id; /* 0: free */
+    pid_t root;
+    uint64_t ticks;
+};
+
+struct actors {
+    actor_record *record;
+    void *context;
+    int64_t boot;                /* UTC ns */
+    _Atomic unsigned generation; /* of the sessions: what was looked up before is looked up again */
+    struct shard shards[SHARDS];
+    pthread_mutex_t resolving;
+    struct process processes[PROCESSES_MAX]; /* below: under resolving */
+    struct live_session sessions[SESSIONS_MAX];
+    char exe[TEXT_MAX];
+    char cmdline[TEXT_MAX];
+    char container[65];
+};
+
+/* ---- /proc ---- */
+
+/* Bytes read, NUL-terminated behind them, or -errno. */
+static ssize_t proc_read(pid_t pid, const char *name, char *out, size_t room)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = read(fd, out, room - 1);
+    if (n < 0)
+        return -errno;
+    out[n] = '\0';
+    return n;
+}
+
+static int64_t boot_time(void)
+{
+    int64_t seconds = 0;
+    FILE *f = fopen("/proc/stat", "re");
+    char line[256];
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "btime ", 6) == 0)
+            seconds = strtoll(line + 6, NULL, 10);
+    if (f)
+        fclose(f);
+    return seconds * NS_PER_S;
+}
+
+int actor_stat_parse(const char *stat, pid_t *parent, uint64_t *ticks)
+{
+    const char *at = strrchr(stat, ')'); /* the name before it may hold anything */
+    uint64_t field = 0;
+    if (!at || at[1] != ' ' || !at[2])
+        return -EBADMSG;
+    at += 3; /* ") S" */
+    for (int n = 4; n <= 22; n++) {
+        char *end;
+        field = strtoull(at, &end, 10);
+        if (end == at)
+            return -EBADMSG;
+        at = end;
+        if (n == 4)
+            *parent = (pid_t)field;
+    }
+    *ticks = field;
+    return 0;
+}
+
+static int read_stat(pid_t pid, pid_t *parent, uint64_t *ticks)
+{
+    char text[1024];
+    ssize_t n = proc_read(pid, "stat", text, sizeof text);
+    return n < 0 ? (int)n : actor_stat_parse(text, parent, ticks);
+}
+
+struct status {
+    pid_t tgid;
+    uint32_t uid; /* the one that files are opened with */
+    uint32_t gid;
+};
+
+static uint32_t fourth_number(const char *at)
+{
+    unsigned long value = 0;
+    for (int i = 0; i < 4; i++) {
+        char *end;
+        value = strtoul(at, &end, 10);
+        at = end;
+    }
+    return (uint32_t)value;
+}
+
+static int read_status(pid_t pid, struct status *out)
+{
+    char text[2048];
+    ssize_t n = proc_read(pid, "status", text, sizeof text);
+    if (n < 0)
+        return (int)n;
+    const char *tgid = strstr(text, "\nTgid:");
+    const char *uid = strstr(text, "\nUid:");
+    const char *gid = strstr(text, "\nGid:");
+    if (!tgid || !uid || !gid)
+        return -EBADMSG;
+    out->tgid = (pid_t)strtol(tgid + 6, NULL, 10);
+    out->uid = fourth_number(uid + 5);
+    out->gid = fourth_number(gid + 5);
+    return 0;
+}
+
+static void read_exe(struct actors *a, pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    ssize_t n = readlink(path, a->exe, sizeof a->exe - 1);
+    if (n < 0) { /* a kernel thread, or not ours to see: its name is better than nothing */
+        n = proc_read(pid, "comm", a->exe, COMM_MAX);
+        if (n > 0 && a->exe[n - 1] == '\n')
+            n--;
+    }
+    a->exe[n > 0 ? n : 0] = '\0';
+}
+
+static void read_cmdline(struct actors *a, pid_t pid)
+{
+    ssize_t n = proc_read(pid, "cmdline", a->cmdline, sizeof a->cmdline);
+    while (n > 0 && a->cmdline[n - 1] == '\0')
+        n--;
+    for (ssize_t i = 0; i < n; i++)
+        if (a->cmdline[i] == '\0')
+            a->cmdline[i] = ' ';
+    a->cmdline[n > 0 ? n : 0] = '\0';
+}
+
+/* The last run of exactly 64 hex digits: docker-N.scope, cri-containerd-N.scope, /docker/N … */
+const char *actor_container(const char *cgroup, char out[65])
+{
+    const char *found = NULL;
+    for (const char *at = cgroup; *at;) {
+        size_t run = strspn(at, "0123456789abcdef");
+        if (run == 64)
+            found = at;
+        at += run;
+        at += *at != '\0';
+    }
+    if (!found)
+        return NULL;
+    memcpy(out, found, 64);
+    out[64] = '\0';
+    return out;
+}
+
+static const char *read_container(struct actors *a, pid_t pid)
+{
+    char text[TEXT_MAX];
+    ssize_t n = proc_read(pid, "cgroup", text, sizeof text);
+    return n > 0 ? actor_container(text, a->container) : NULL;
+}
+
+/* ---- processes (under resolving) ---- */
+
+static int64_t coarse_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return clock_ns(t);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static struct process *ways_of(struct actors *a, pid_t pid)
+{
+    return &a->processes[(unsigned)pid % (PROCESSES_MAX / WAYS) * WAYS];
+}
+
+/* The latest row of this process, whatever it runs. */
+static struct process *process_latest(struct actors *a, pid_t pid, uint64_t ticks)
+{
+    struct process *ways = ways_of(a, pid);
+    struct process *latest = NULL;
+    for (int i = 0; i < WAYS; i++)
+        if (ways[i].pid == pid && ways[i].ticks == ticks &&
+            (!latest || ways[i].checked > latest->checked))
+            latest = &ways[i];
+    return latest;
+}
+
+static struct process *process_exact(struct actors *a, const struct process *p)
+{
+    struct process *ways = ways_of(a, p->pid);
+    for (int i = 0; i < WAYS; i++)
+        if (ways[i].pid == p->pid && ways[i].ticks == p->ticks && ways[i].uid == p->uid &&
+            ways[i].gid == p->gid && ways[i].texts == p->texts)
+            return &ways[i];
+    return NULL;
+}
+
+static struct process *process_oldest(struct actors *a, pid_t pid)
+{
+    struct process *ways = ways_of(a, pid);
+    struct process *oldest = ways;
+    for (int i = 1; i < WAYS; i++)
+        if (ways[i].pid == 0 || (oldest->pid != 0 && ways[i].checked < oldest->checked))
+            oldest = &ways[i];
+    return oldest;
+}
+
+static uint64_t session_rooted_at(const struct actors *a, pid_t pid, uint64_t ticks)
+{
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        if (a->sessions[i].id && a->sessions[i].root == pid && a->sessions[i].ticks == ticks)
+            return a->sessions[i].id;
+    return 0;
+}
+
+static uint64_t session_of(struct actors *a, const struct process *p, uint64_t parents_session)
+{
+    uint64_t own = session_rooted_at(a, p->pid, p->ticks);
+    const struct process *earlier = process_latest(a, p->pid, p->ticks);
+    if (own)
+        return own;
+    return earlier && earlier->ref.session ? earlier->ref.session : parents_session;
+}
+
+static uint64_t process_record(struct actors *a, const struct process *p, uint64_t parent)
+{
+    const int64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
+    const struct actor actor = {
+        .pid = p->pid,
+        .started = a->boot + (int64_t)p->ticks * tick_ns,
+        .parent = parent,
+        .uid = p->uid,
+        .gid = p->gid,
+        .exe = a->exe[0] ? a->exe : NULL,
+        .cmdline = a->cmdline[0] ? a->cmdline : NULL,
+        .container = read_container(a, p->pid),
+    };
+    return a->record(a->context, &actor);
+}
+
+static bool is_fresh(const struct actors *a, int64_t checked, unsigned generation)
+{
+    return coarse_now() - checked < RECHECK_NS && generation == atomic_load(&a->generation);
+}
+
+/* owner: as the kernel told it, NULL: as /proc says (for parents, which may also be taken from
+ * memory while that is fresh). */
+static struct actor_ref resolve(struct actors *a, pid_t pid, const struct status *owner, int depth)
+{
+    struct status status = {0};
+    struct process p = {.pid = pid, .checked = coarse_now()};
+    pid_t parent_pid = 0;
+    if (pid <= 0 || depth > CHAIN_MAX || read_stat(pid, &parent_pid, &p.ticks) < 0)
+        return (struct actor_ref){0};
+    const struct process *latest = process_latest(a, pid, p.ticks);
+    if (!owner && latest && is_fresh(a, latest->checked, latest->generation))
+        return latest->ref;
+    struct actor_ref parent = resolve(a, parent_pid, NULL, depth + 1);
+    if (!owner && read_status(pid, &status) < 0)
+        return (struct actor_ref){0};
+    p.uid = owner ? owner->uid : status.uid;
+    p.gid = owner ? owner->gid : status.gid;
+    read_exe(a, pid);
+    read_cmdline(a, pid);
+    p.texts = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), a->exe), a->cmdline);
+    p.generation = atomic_load(&a->generation);
+    struct process *known = process_exact(a, &p);
+    p.ref.session = session_of(a, &p, parent.session);
+    p.ref.actor = known ? known->ref.actor : process_record(a, &p, parent.actor);
+    if (p.ref.actor == 0)
+        return p.ref; /* not remembered: tried again next time */
+    *(known ? known : process_oldest(a, pid)) = p;
+    return p.ref;
+}
+
+/* ---- threads ---- */
+
+static struct shard *shard_of(struct actors *a, pid_t tid)
+{
+    return &a->shards[(unsigned)tid % SHARDS];
+}
+
+static void thread_forget(struct thread *t)
+{
+    fd_close(&t->comm_fd);
+    t->tid = 0;
+}
+
+static bool comm_is_the_same(const struct thread *t)
+{
+    char comm[COMM_MAX] = {0};
+    ssize_t n = pread(t->comm_fd, comm, sizeof comm - 1, 0);
+    return n > 0 && memcmp(comm, t->comm, sizeof comm) == 0;
+}
+
+static bool thread_known(struct actors *a, pid_t tid, uint32_t uid, uint32_t gid,
+                         struct actor_ref *out)
+{
+    struct shard *s = shard_of(a, tid);
+    bool known = false;
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < WAYS; i++) {
+        struct thread *t = &s->threads[i];
+        if (t->tid != tid)
+            continue;
+        known = t->uid == uid && t->gid == gid && is_fresh(a, t->checked, t->generation) &&
+                comm_is_the_same(t);
+        if (known)
+            *out = t->ref;
+        else
+            thread_forget(t);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return known;
+}
+
+static void thread_remember(struct actors *a, struct thread *fresh)
+{
+    struct shard *s = shard_of(a, fresh->tid);
+    pthread_mutex_lock(&s->lock);
+    struct thread *place = &s->threads[0];
+    for (int i = 0; i < WAYS; i++) {
+        struct thread *t = &s->threads[i];
+        if (t->tid == fresh->tid) {
+            place = t;
+            break;
+        }
+        if (t->tid == 0 || (place->tid != 0 && t->checked < place->checked))
+            place = t;
+    }
+    thread_forget(place);
+    *place = *fresh;
+    place->comm_fd = fd_take(&fresh->comm_fd);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Opened before the process is looked at: what the thread becomes meanwhile shows as a change. */
+static int comm_open(struct thread *t)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/comm", t->tid);
+    t->comm_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (t->comm_fd < 0)
+        return -errno;
+    return pread(t->comm_fd, t->comm, sizeof t->comm - 1, 0) > 0 ? 0 : -ESRCH;
+}
+
+static struct actor_ref thread_resolve(struct actors *a, struct thread *t)
+{
+    struct status status;
+    struct status owner = {.uid = t->uid, .gid = t->gid};
+    bool watched = comm_open(t) == 0;
+    t->checked = coarse_now();
+    t->generation = atomic_load(&a->generation);
+    if (read_status(t->tid, &status) < 0)
+        return (struct actor_ref){0};
+    pthread_mutex_lock(&a->resolving);
+    t->ref = resolve(a, status.tgid, &owner, 0);
+    pthread_mutex_unlock(&a->resolving);
+    struct actor_ref ref = t->ref;
+    if (watched && ref.actor)
+        thread_remember(a, t);
+    return ref;
+}
+
+struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t gid)
+{
+    struct actor_ref ref = {0};
+    if (tid <= 0 || thread_known(a, tid, uid, gid, &ref))
+        return ref;
+    struct thread fresh = {.tid = tid, .comm_fd = -1, .uid = uid, .gid = gid};
+    ref = thread_resolve(a, &fresh);
+    fd_close(&fresh.comm_fd);
+    return ref;
+}
+
+/* ---- sessions ---- */
+
+int actors_session_begin(struct actors *a, pid_t root, uint64_t session)
+{
+    struct live_session fresh = {.id = session, .root = root};
+    pid_t parent = 0;
+    if (root > 0 && read_stat(root, &parent, &fresh.ticks) < 0)
+        fresh.root = 0; /* gone already: nobody */
+    int r = -ENOSPC;
+    pthread_mutex_lock(&a->resolving);
+    for (int i = 0; i < SESSIONS_MAX && r < 0; i++) {
+        if (a->sessions[i].id)
+            continue;
+        a->sessions[i] = fresh;
+        r = 0;
+    }
+    atomic_fetch_add(&a->generation, 1);
+    pthread_mutex_unlock(&a->resolving);
+    return r;
+}
+
+void actors_session_end(struct actors *a, uint64_t session)
+{
+    pthread_mutex_lock(&a->resolving);
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        if (a->sessions[i].id == session)
+            a->sessions[i] = (struct live_session){0};
+    atomic_fetch_add(&a->generation, 1);
+    pthread_mutex_unlock(&a->resolving);
+}
+
+unsigned actors_sessions(struct actors *a)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&a->resolving);
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        count += a->sessions[i].id != 0;
+    pthread_mutex_unlock(&a->resolving);
+    return count;
+}
+
+struct actors *actors_new(actor_record *record, void *context)
+{
+    struct actors *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->record = record;
+    a->context = context;
+    a->boot = boot_time();
+    pthread_mutex_init(&a->resolving, NULL);
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_init(&a->shards[i].lock, NULL);
+        for (int w = 0; w < WAYS; w++)
+            a->shards[i].threads[w].comm_fd = -1;
+    }
+    return a;
+}
+
+void actors_free(struct actors **a)
+{
+    if (!*a)
+        return;
+    for (int i = 0; i < SHARDS; i++) {
+        for (int w = 0; w < WAYS; w++)
+            thread_forget(&(*a)->shards[i].threads[w]);
+        pthread_mutex_destroy(&(*a)->shards[i].lock);
+    }
+    pthread_mutex_destroy(&(*a)->resolving);
+    free(*a);
+    *a = NULL;
+}

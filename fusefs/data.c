@@ -1,0 +1,217 @@
+/* data.c - see data.h. */
+#include "fusefs/data.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fusefs/truncate.h"
+#include "journal/base/fd.h"
+
+#define COPY_MAX ((size_t)64 << 20) /* a longer copy is done in parts, so that others get their turn */
+
+/* ---- open and close --------------------------------------------------------------------------------- */
+
+static enum wish wish_of(int flags)
+{
+    int access = flags & O_ACCMODE;
+    if (access == O_RDONLY)
+        return flags & O_TRUNC ? WISH_UPDATE : WISH_READ;
+    return access == O_WRONLY ? WISH_WRITE : WISH_UPDATE;
+}
+
+/* A file to be written is opened for reading too: what it loses must be read first. */
+static int open_backing(struct fusefs *fs, struct node *node, enum wish wish)
+{
+    if (wish == WISH_READ)
+        return node_open(fs->nodes, node, O_RDONLY | O_NONBLOCK);
+    int fd = node_open(fs->nodes, node, O_RDWR | O_NONBLOCK);
+    return fd == -EACCES ? node_open(fs->nodes, node, O_WRONLY | O_NONBLOCK) : fd;
+}
+
+int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
+              bool kill_setid, uint64_t *handle)
+{
+    struct node *node = node_get(fs->nodes, number);
+    if (!node)
+        return -ESTALE;
+    enum wish wish = wish_of(flags);
+    char path[PLACE_PATH_MAX];
+    const char *reason;
+    if (zone_check(node->zone, wish, &reason) < 0) {
+        node_path(fs->nodes, node, path);
+        return allow(fs, caller, wish == WISH_READ ? OP_OPEN : OP_WRITE, node->zone, wish, path,
+                     NULL);
+    }
+    CLEANUP(fd_close) int fd = open_backing(fs, node, wish);
+    if (fd < 0)
+        return fd;
+    if (flags & O_TRUNC) {
+        CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
+        TRY(truncate_file(fs, caller, node, fd, NULL, 0, kill_setid));
+    }
+    bool writable = wish != WISH_READ;
+    TRY(handle_open_file(&fs->handles, fs->nodes, node, fd_take(&fd), flags & O_ACCMODE, handle));
+    if (writable)
+        handle_get(&fs->handles, *handle)->file->opener = caller_actor(fs, caller);
+    return 0;
+}
+
+int data_release(struct fusefs *fs, uint64_t number)
+{
+    struct handle *handle = handle_get(&fs->handles, number);
+    if (!handle)
+        return -EBADF;
+    bool last = false;
+    if (handle->file)
+        handle_end_writing(&fs->handles, handle, &last);
+    if (last) {
+        pthread_mutex_lock(&handle->file->lock);
+        writing_end(fs, handle->file, handle->fd);
+        pthread_mutex_unlock(&handle->file->lock);
+    }
+    handle_close(&fs->handles, fs->nodes, number);
+    return 0;
+}
+
+int data_sync(struct fusefs *fs, uint64_t number, bool data_only)
+{
+    struct handle *handle = handle_get(&fs->handles, number);
+    if (!handle)
+        return -EBADF;
+    int fd = handle->dir ? dirfd(handle->dir) : handle->fd;
+    return (data_only ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+}
+
+/* ---- settling ---------------------------------------------------------------------------------------- */
+
+static void settle_file(struct fusefs *fs, struct file *file, bool ended)
+{
+    pthread_mutex_lock(&file->lock);
+    if (ended)
+        writing_end(fs, file, -1);
+    else
+        writing_report(fs, file, -1);
+    pthread_mutex_unlock(&file->lock);
+    file_drop(&fs->handles, fs->nodes, file);
+}
+
+void data_settle(struct fusefs *fs, struct node *node)
+{
+    struct file *file = file_of(&fs->handles, node);
+    if (file)
+        settle_file(fs, file, true);
+}
+
+void data_settle_all(struct fusefs *fs, bool ended)
+{
+    size_t at = 0;
+    for (struct file *file; (file = files_next_writer(&fs->handles, &at));)
+        settle_file(fs, file, ended);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------ */
+
+void data_drop_setid(int fd, uint32_t mode)
+{
+    uint32_t drop = mode & S_ISUID;
+    if ((mode & S_ISGID) && (mode & S_IXGRP))
+        drop |= S_ISGID;
+    if (drop)
+        fchmod(fd, (mode & 07777) & ~drop);
+}
+
+/* The file's lock is held from the capture to the last byte: rule 1 of writing.h. */
+struct writer {
+    struct fusefs *fs;
+    struct handle *handle;
+    struct write_wish wish;
+};
+
+static void writer_leave(struct writer *w)
+{
+    if (!w->handle)
+        return;
+    pthread_mutex_unlock(&w->handle->file->lock);
+    gate_leave(&w->fs);
+}
+
+static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller *caller,
+                        uint64_t number, int64_t offset, int64_t length, bool nobody)
+{
+    struct handle *handle = handle_get(&fs->handles, number);
+    if (!handle || !handle->file || !handle->writable)
+        return -EBADF;
+    w->fs = gate_enter(fs);
+    w->handle = handle;
+    pthread_mutex_lock(&handle->file->lock);
+    bool inferred = nobody || caller->tid == 0;
+    w->wish = (struct write_wish){
+        .who = inferred ? handle->file->opener : caller_actor(fs, caller),
+        .tid = caller->tid,
+        .inferred = inferred,
+        .fd = handle->fd,
+        .offset = offset,
+        .length = length,
+    };
+    return writing_prepare(fs, handle->file, &w->wish);
+}
+
+/* fcntl(F_SETFL) is the kernel's business and reaches us only with the next write. */
+static void follow_append(struct handle *handle, int flags)
+{
+    if ((handle->flags ^ flags) & O_APPEND) {
+        handle->flags = (handle->flags & ~O_APPEND) | (flags & O_APPEND);
+        fcntl(handle->fd, F_SETFL, handle->flags & O_APPEND);
+    }
+}
+
+ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t number, const void *data,
+                   size_t bytes, int64_t offset, int flags, bool from_cache, bool kill_setid)
+{
+    CLEANUP(writer_leave) struct writer w = {0};
+    TRY(writer_enter(&w, fs, caller, number, offset, (int64_t)bytes, from_cache));
+    if (!from_cache)
+        follow_append(w.handle, flags);
+    ssize_t n = pwrite(w.handle->fd, data, bytes, offset);
+    if (n < 0)
+        return -errno;
+    if (kill_setid)
+        data_drop_setid(w.handle->fd, w.handle->file->writing.before.mode);
+    writing_done(fs, w.handle->file, w.handle->fd, offset, n);
+    return n;
+}
+
+int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t number, int mode,
+                  int64_t offset, int64_t length)
+{
+    CLEANUP(writer_leave) struct writer w = {0};
+    bool shifts = mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
+    bool destroys = shifts || (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE));
+    int64_t touched = shifts ? INT64_MAX - offset : length;
+    TRY(writer_enter(&w, fs, caller, number, offset, destroys ? touched : 0, false));
+    if (fallocate(w.handle->fd, mode, offset, length) < 0)
+        return -errno;
+    writing_done(fs, w.handle->file, w.handle->fd, offset, touched);
+    return 0;
+}
+
+ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
+                  uint64_t to, int64_t to_offset, size_t bytes)
+{
+    CLEANUP(writer_leave) struct writer w = {0};
+    struct handle *source = handle_get(&fs->handles, from);
+    if (!source || !source->file)
+        return -EBADF;
+    bytes = bytes < COPY_MAX ? bytes : COPY_MAX;
+    TRY(writer_enter(&w, fs, caller, to, to_offset, (int64_t)bytes, false));
+    off_t in = from_offset;
+    off_t out = to_offset;
+    ssize_t n = copy_file_range(source->fd, &in, w.handle->fd, &out, bytes, 0);
+    if (n < 0)
+        return -errno;
+    writing_done(fs, w.handle->file, w.handle->fd, to_offset, n);
+    return n;
+}

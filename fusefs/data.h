@@ -1,0 +1,26 @@
+/* data.h - private to fusefs/: what is inside a file. */
+#ifndef FUSEFS_DATA_H
+#define FUSEFS_DATA_H
+
+#include "fusefs/fs.h"
+
+int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
+              bool kill_setid, uint64_t *handle);
+/* Bytes written or -errno.  from_cache: a store that the kernel wrote back, of nobody it could name. */
+ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t handle, const void *data,
+                   size_t bytes, int64_t offset, int flags, bool from_cache, bool kill_setid);
+int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t handle, int mode,
+                  int64_t offset, int64_t length);
+ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
+                  uint64_t to, int64_t to_offset, size_t bytes);
+int data_sync(struct fusefs *fs, uint64_t handle, bool data_only);
+int data_release(struct fusefs *fs, uint64_t handle);
+
+/* Ends the write session of an inode before something else happens to it. */
+void data_settle(struct fusefs *fs, struct node *node);
+/* Records what all open handles have written so far (ended: for good). */
+void data_settle_all(struct fusefs *fs, bool ended);
+/* A write by this caller drops setuid, and setgid of what its group may run (FUSE_CAP_HANDLE_KILLPRIV_V2). */
+void data_drop_setid(int fd, uint32_t mode);
+
+#endif

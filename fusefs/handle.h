@@ -1,0 +1,71 @@
+/* handle.h - private to fusefs/: open files and folders.
+ *
+ * A handle is what one open() gave; a struct file is what all handles of an inode share: who writes,
+ * and the write session (writing.h).
+ * The kernel gets a table number, never a pointer.
+ * Locks: handles->lock guards the table and the counts; file->lock guards a file's write session and is
+ * held over capture and write, so that no byte changes between the two. */
+#ifndef FUSEFS_HANDLE_H
+#define FUSEFS_HANDLE_H
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fusefs/node.h"
+#include "fusefs/writing.h"
+#include "journal/journal.h"
+
+struct file {
+    pthread_mutex_t lock;
+    struct node *node;
+    unsigned handles;       /* under handles->lock */
+    unsigned holds;         /* the same: handles and others */
+    unsigned writers;       /* the same */
+    struct writing writing; /* under lock */
+    struct actor_ref opener; /* of the newest handle for writing: for stores that name nobody */
+};
+
+struct handle {
+    struct node *node; /* held */
+    struct file *file; /* NULL: a folder */
+    int fd;
+    int flags; /* O_APPEND as set on fd; access mode */
+    bool writable;
+    DIR *dir;
+    pthread_mutex_t dir_lock;
+};
+
+struct handles {
+    pthread_mutex_t lock;
+    struct handle **slots; /* by number; slot 0 is nobody's */
+    uint64_t *free_slots;
+    size_t count, room, free_count;
+    size_t open;
+};
+
+void handles_init(struct handles *handles);
+void handles_end(struct handles *handles); /* all must be closed */
+
+/* Takes fd; -errno (then fd is closed). */
+MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
+                              int flags, uint64_t *number);
+MUST_USE int handle_open_dir(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
+                             uint64_t *number);
+struct handle *handle_get(struct handles *handles, uint64_t number);
+/* Frees the handle.  The caller ended the write session of a last writer before. */
+void handle_close(struct handles *handles, struct nodes *nodes, uint64_t number);
+/* One writer less; *last: it was the last one. */
+void handle_end_writing(struct handles *handles, struct handle *handle, bool *last);
+
+/* The shared part of an inode that is open, held; NULL: it is not.  file_drop() it. */
+struct file *file_of(struct handles *handles, struct node *node);
+void file_drop(struct handles *handles, struct nodes *nodes, struct file *file);
+/* Is this handle (or, with NULL, any) the only one of its inode? */
+bool file_is_open(struct handles *handles, struct node *node, const struct handle *but);
+/* The next file with a writer, held, from slot *at on; NULL: no more. */
+struct file *files_next_writer(struct handles *handles, size_t *at);
+size_t handles_open(struct handles *handles);
+
+#endif

@@ -1,0 +1,162 @@
+/* truncate.c - see truncate.h.
+ *
+ * The cheapest way to keep the tail that is right: a clone, a small copy, a swap of the whole inode into
+ * the vault (nothing is copied), else a copy of the tail. */
+#include "fusefs/truncate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fusefs/data.h"
+#include "fusefs/preimage.h"
+#include "journal/base/fd.h"
+
+#define TAIL_CHUNK (1 << 20)
+
+struct cut {
+    struct fusefs *fs;
+    struct node *node;
+    int fd;
+    const struct handle *own;
+    int64_t size; /* new */
+    struct change_spec spec;
+    bool swap;
+};
+
+static int keep_tail(struct cut *cut, struct error *err)
+{
+    CLEANUP(fd_close) int blocks = -1;
+    cut->spec.kept = KEPT_BLOCKS;
+    TRY(vault_blocks_create(cut->fs->vault, cut->spec.version, &blocks, err));
+    char *buffer = malloc(TAIL_CHUNK);
+    if (!buffer)
+        return error_set(err, ENOMEM, "keeping a file's tail");
+    int r = 0;
+    int64_t end = (int64_t)cut->spec.before.size;
+    for (int64_t at = cut->size; at < end && r == 0;) {
+        size_t n = (size_t)(end - at < TAIL_CHUNK ? end - at : TAIL_CHUNK);
+        r = fd_pread_all(cut->fd, buffer, n, at);
+        if (r < 0)
+            error_set(err, -r, "reading what is about to be cut off");
+        else
+            r = vault_blocks_add(blocks, at, buffer, (uint32_t)n, err);
+        at += (int64_t)n;
+    }
+    free(buffer);
+    return r;
+}
+
+/* One name, no other handle, and nearly nothing left of the old content: a new inode can take its place. */
+static bool can_swap(const struct cut *cut)
+{
+    return cut->size == 0 && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
+           !file_is_open(&cut->fs->handles, cut->node, cut->own);
+}
+
+static int keep(struct cut *cut, struct error *err)
+{
+    struct fusefs *fs = cut->fs;
+    int64_t old = (int64_t)cut->spec.before.size;
+    if (cut->size >= old)
+        return 0; /* nothing is cut off */
+    cut->spec.version = vault_new(fs->vault);
+    int r = vault_copy_in(fs->vault, cut->spec.version, cut->fd, old, fs->copy_limit,
+                          &cut->spec.kept, err);
+    if (r != -EFBIG)
+        return r;
+    cut->swap = can_swap(cut);
+    if (!cut->swap)
+        return keep_tail(cut, err);
+    cut->spec.kept = KEPT_INODE; /* linked there once the event is pending */
+    return 0;
+}
+
+/* An empty file with the old one's metadata, made beside the versions and moved over the old name. */
+static int swap_inode(struct cut *cut, const struct place *at, struct error *err)
+{
+    struct fusefs *fs = cut->fs;
+    char name[17];
+    uint64_t fresh = vault_new(fs->vault);
+    int folder = vault_place(fs->vault, fresh, name);
+    CLEANUP(fd_close) int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "a fresh file for a truncated one");
+    int r = preimage_dress(cut->fd, fd, &cut->spec.before, err);
+    if (r == 0)
+        r = preimage_inode(fs, at, cut->spec.version, &cut->spec.before, err);
+    if (r == 0 && renameat(folder, name, at->dir, at->name) < 0)
+        r = error_set(err, errno, "%s: truncate", at->path);
+    if (r < 0) {
+        vault_discard(fs->vault, fresh);
+        return r;
+    }
+    const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    futimens(fd, now);
+    struct attr attr;
+    if (attr_read(fd, "", &attr) == 0)
+        node_reborn(fs->nodes, cut->node, &attr);
+    /* In place of the old one, under its number: another thread may be reading by it. */
+    return dup3(fd, cut->fd, O_CLOEXEC) < 0 ? error_set(err, errno, "truncate") : 0;
+}
+
+/* The place of a node by its alias; only while it has one. */
+static int find_place(struct fusefs *fs, struct node *node, struct place *at)
+{
+    pthread_mutex_lock(&fs->nodes->lock);
+    uint64_t folder = node->parent ? node->parent->number : 0;
+    char name[256];
+    snprintf(name, sizeof name, "%s", node->name ? node->name : "");
+    pthread_mutex_unlock(&fs->nodes->lock);
+    int r = folder ? place_find(fs->nodes, folder, name, at) : -ESTALE;
+    at->name = r == 0 ? at->path + (strlen(at->path) - strlen(name)) : NULL;
+    return r;
+}
+
+static int apply(struct cut *cut, struct error *err)
+{
+    if (!cut->swap)
+        return ftruncate(cut->fd, cut->size) < 0 ? -errno : 0;
+    CLEANUP(place_release) struct place at = {.nodes = NULL};
+    TRY(find_place(cut->fs, cut->node, &at));
+    return swap_inode(cut, &at, err);
+}
+
+int truncate_file(struct fusefs *fs, const struct caller *caller, struct node *node, int fd,
+                  const struct handle *own, int64_t size, bool kill_setid)
+{
+    CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
+    char path[PLACE_PATH_MAX];
+    struct error err = ERROR_NONE;
+    data_settle(fs, node);
+    node_path(fs->nodes, node, path);
+    struct cut cut = {.fs = fs, .node = node, .fd = fd, .own = own, .size = size};
+    cut.spec = spec_for(fs, caller, OP_TRUNCATE, path);
+    TRY(attr_read(fd, "", &cut.spec.before));
+    int64_t low = size < (int64_t)cut.spec.before.size ? size : (int64_t)cut.spec.before.size;
+    struct range range = {low, size + (int64_t)cut.spec.before.size - 2 * low};
+    cut.spec.ranges = &range;
+    cut.spec.range_count = 1;
+    int r = keep(&cut, &err);
+    if (r == 0)
+        r = journal_begin(fs->journal, &cut.spec, &change, &err);
+    if (r < 0) {
+        if (cut.spec.version)
+            vault_discard(fs->vault, cut.spec.version);
+        complain(&err);
+        return r;
+    }
+    r = apply(&cut, &err);
+    if (r < 0) {
+        journal_fail(&change, -r);
+        return r;
+    }
+    if (kill_setid)
+        data_drop_setid(fd, cut.spec.before.mode);
+    struct attr after;
+    journal_confirm(&change, attr_read(fd, "", &after) < 0 ? NULL : &after);
+    return 0;
+}

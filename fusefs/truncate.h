@@ -1,0 +1,11 @@
+/* truncate.h - private to fusefs/: a file becomes shorter or longer, and its tail is kept. */
+#ifndef FUSEFS_TRUNCATE_H
+#define FUSEFS_TRUNCATE_H
+
+#include "fusefs/fs.h"
+
+/* fd: of the node, readable and writable; when the inode is swapped it is made to mean the new one.  own: the handle that fd belongs to, or NULL.  The zone was checked. */
+int truncate_file(struct fusefs *fs, const struct caller *caller, struct node *node, int fd,
+                  const struct handle *own, int64_t size, bool kill_setid);
+
+#endif

@@ -1,0 +1,244 @@
+/* writing.c - see writing.h. */
+#include "fusefs/writing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fusefs/fs.h"
+#include "journal/base/clock.h"
+#include "journal/base/fd.h"
+
+#define SESSION_MAX_NS (30 * NS_PER_S) /* a handle open for long gets interim events */
+#define BLOCK_BYTES 4096
+#define BLOCKS_MAX (INT64_C(1) << 21)
+#define CAPTURE_CHUNK (1 << 20)
+
+/* ---- ranges --------------------------------------------------------------------------------------- */
+
+static int64_t range_end(const struct range *r)
+{
+    return r->offset + r->length;
+}
+
+/* The two neighbours with the smallest gap become one: an over-statement, never an omission. */
+static void merge_closest(struct writing *w)
+{
+    size_t best = 0;
+    int64_t gap = INT64_MAX;
+    for (size_t i = 0; i + 1 < w->range_count; i++)
+        if (w->ranges[i + 1].offset - range_end(&w->ranges[i]) < gap) {
+            gap = w->ranges[i + 1].offset - range_end(&w->ranges[i]);
+            best = i;
+        }
+    w->ranges[best].length = range_end(&w->ranges[best + 1]) - w->ranges[best].offset;
+    memmove(&w->ranges[best + 1], &w->ranges[best + 2],
+            (w->range_count - best - 2) * sizeof(struct range));
+    w->range_count--;
+}
+
+/* Ascending, disjoint, not touching. */
+static void add_range(struct writing *w, int64_t offset, int64_t length)
+{
+    int64_t end = offset + length;
+    size_t first = 0;
+    while (first < w->range_count && range_end(&w->ranges[first]) < offset)
+        first++;
+    size_t last = first;
+    while (last < w->range_count && w->ranges[last].offset <= end) {
+        offset = w->ranges[last].offset < offset ? w->ranges[last].offset : offset;
+        end = range_end(&w->ranges[last]) > end ? range_end(&w->ranges[last]) : end;
+        last++;
+    }
+    if (first == last && w->range_count == WRITING_RANGES) {
+        merge_closest(w);
+        add_range(w, offset, length);
+        return;
+    }
+    size_t tail = w->range_count - last;
+    memmove(&w->ranges[first + 1], &w->ranges[last], tail * sizeof(struct range));
+    w->ranges[first] = (struct range){offset, end - offset};
+    w->range_count = first + 1 + tail;
+}
+
+/* ---- pre-images ------------------------------------------------------------------------------------ */
+
+static int blocks_begin(struct fusefs *fs, struct writing *w, struct error *err)
+{
+    w->block_bytes = BLOCK_BYTES;
+    int64_t size = (int64_t)w->before.size;
+    while (size / w->block_bytes >= BLOCKS_MAX)
+        w->block_bytes *= 2;
+    w->captured = calloc((size_t)(size / w->block_bytes / 8 + 1), 1);
+    if (!w->captured)
+        return error_set(err, ENOMEM, "bitmap of captured blocks");
+    w->kept = KEPT_BLOCKS;
+    return vault_blocks_create(fs->vault, w->version, &w->blocks, err);
+}
+
+/* The cheapest that is right: nothing for an empty file, a clone, a small copy, blocks as they go. */
+static int keep_old_content(struct fusefs *fs, struct writing *w, const struct write_wish *wish,
+                            struct error *err)
+{
+    w->version = vault_new(fs->vault);
+    int r = vault_copy_in(fs->vault, w->version, wish->fd, (int64_t)w->before.size, fs->copy_limit,
+                          &w->kept, err);
+    return r == -EFBIG ? blocks_begin(fs, w, err) : r;
+}
+
+static bool is_captured(const struct writing *w, int64_t block)
+{
+    return w->captured[block / 8] & (1u << (block % 8));
+}
+
+static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, struct error *err)
+{
+    size_t room = (size_t)(to - from < CAPTURE_CHUNK ? to - from : CAPTURE_CHUNK);
+    char *buffer = malloc(room);
+    if (!buffer)
+        return error_set(err, ENOMEM, "capture");
+    int r = 0;
+    for (int64_t at = from; at < to && r == 0; at += (int64_t)room) {
+        size_t n = (size_t)(to - at < (int64_t)room ? to - at : (int64_t)room);
+        r = fd_pread_all(fd, buffer, n, at);
+        if (r < 0)
+            error_set(err, -r, "reading what is about to be overwritten");
+        else
+            r = vault_blocks_add(w->blocks, at, buffer, (uint32_t)n, err);
+    }
+    free(buffer);
+    return r;
+}
+
+/* Runs of blocks that are not kept yet, below the old end. */
+static int capture_blocks(struct writing *w, const struct write_wish *wish, struct error *err)
+{
+    int64_t size = (int64_t)w->before.size;
+    int64_t end = wish->length > size - wish->offset ? size : wish->offset + wish->length;
+    if (wish->offset >= size)
+        return 0;
+    int64_t block = wish->offset / w->block_bytes;
+    int64_t last = (end - 1) / w->block_bytes;
+    while (block <= last) {
+        if (is_captured(w, block)) {
+            block++;
+            continue;
+        }
+        int64_t stop = block;
+        while (stop <= last && !is_captured(w, stop))
+            stop++;
+        int64_t to = stop * w->block_bytes < size ? stop * w->block_bytes : size;
+        TRY(capture_run(w, wish->fd, block * w->block_bytes, to, err));
+        for (; block < stop; block++)
+            w->captured[block / 8] |= (uint8_t)(1u << (block % 8));
+    }
+    return 0;
+}
+
+/* ---- the session ------------------------------------------------------------------------------------ */
+
+static void release(struct writing *w)
+{
+    fd_close(&w->blocks);
+    free(w->captured);
+    *w = WRITING_NONE;
+}
+
+static bool touches_old(const struct writing *w, const struct write_wish *wish)
+{
+    return wish->offset < (int64_t)w->before.size && wish->length > 0;
+}
+
+static int begin(struct fusefs *fs, struct file *file, const struct write_wish *wish,
+                 struct error *err)
+{
+    struct writing *w = &file->writing;
+    int r = attr_read(wish->fd, "", &w->before);
+    if (r < 0)
+        return error_set(err, -r, "stat of a file that is about to be written");
+    if (touches_old(w, wish))
+        TRY(keep_old_content(fs, w, wish, err));
+    char path[PLACE_PATH_MAX];
+    node_path(fs->nodes, file->node, path); /* of a removed file: its last one */
+    struct change_spec spec = {
+        .op = OP_WRITE,
+        .who = wish->who,
+        .tid = wish->tid,
+        .flags = wish->inferred ? EVENT_INFERRED : 0,
+        .path = path,
+        .before = w->before,
+        .version = w->version,
+        .kept = w->kept,
+    };
+    w->who = wish->who;
+    w->began = clock_now_ns();
+    w->reported = true;
+    return journal_write_begin(fs->journal, &spec, &w->event, err);
+}
+
+/* setuid and setgid must not survive a write (FUSE_CAP_HANDLE_KILLPRIV_V2): data.c does it; a session
+ * that began before a chmod would not know, so attr.c ends it. */
+
+static bool belongs(const struct writing *w, const struct write_wish *wish)
+{
+    if (!w->event)
+        return false;
+    bool same = wish->inferred || w->who.actor == wish->who.actor;
+    bool needs_version = w->version == 0 && touches_old(w, wish);
+    return same && !needs_version && clock_now_ns() - w->began < SESSION_MAX_NS;
+}
+
+int writing_prepare(struct fusefs *fs, struct file *file, const struct write_wish *wish)
+{
+    struct writing *w = &file->writing;
+    struct error err = ERROR_NONE;
+    int r = 0;
+    if (!belongs(w, wish)) {
+        writing_end(fs, file, wish->fd);
+        r = begin(fs, file, wish, &err);
+        if (r < 0) {
+            if (w->version)
+                vault_discard(fs->vault, w->version);
+            release(w);
+        }
+    }
+    if (r == 0 && w->kept == KEPT_BLOCKS)
+        r = capture_blocks(w, wish, &err);
+    if (r < 0)
+        complain(&err);
+    return r;
+}
+
+void writing_done(struct fusefs *fs, struct file *file, int fd, int64_t offset, int64_t length)
+{
+    file->writing.reported = false;
+    if (length > 0)
+        add_range(&file->writing, offset, length);
+    if (fs->options->writes == WRITES_EACH)
+        writing_end(fs, file, fd);
+}
+
+static void update(struct fusefs *fs, struct file *file, int fd, bool ended)
+{
+    struct writing *w = &file->writing;
+    struct attr after = {0};
+    if (fd < 0 || attr_read(fd, "", &after) < 0)
+        if (node_attr(fs->nodes, file->node, &after, NULL) < 0)
+            after = (struct attr){0};
+    journal_write_update(fs->journal, w->event, &after, w->ranges, w->range_count, ended);
+    w->reported = true;
+}
+
+void writing_report(struct fusefs *fs, struct file *file, int fd)
+{
+    if (file->writing.event && !file->writing.reported)
+        update(fs, file, fd, false);
+}
+
+void writing_end(struct fusefs *fs, struct file *file, int fd)
+{
+    if (file->writing.event)
+        update(fs, file, fd, true);
+    release(&file->writing);
+}

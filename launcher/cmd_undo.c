@@ -231,7 +231,7 @@ static int keep_command(const struct session *session, void *context)
 }
 
 /* "This takes back session 8 (bash, today 14:02 to today 14:05):" */
-static void print_title(struct undo *undo)
+static int print_title(struct undo *undo, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf title = STRBUF_EMPTY;
     const struct wishes *w = undo->wishes;
@@ -243,14 +243,15 @@ static void print_title(struct undo *undo)
     else
         render_plural(&title, undo->count, "event", "events");
     strbuf_add_text(&title, " (");
-    if (whole && history_sessions(undo->look.history, w->session, keep_command, &title, NULL) < 0)
-        strbuf_add_text(&title, "");
+    if (whole)
+        TRY(history_sessions(undo->look.history, w->session, keep_command, &title, err));
     render_moment(&title, undo->first_time, now);
     if (undo->last_time - undo->first_time >= 60 * NS_PER_S) {
         strbuf_add_text(&title, " to ");
         render_moment(&title, undo->last_time, now);
     }
     printf("This takes back %s):\n", strbuf_text(&title));
+    return 0;
 }
 
 static int say_nothing_to_do(const struct undo *undo)
@@ -287,7 +288,7 @@ static int print_json(const struct undo *undo, bool applied, struct error *err)
 
 static int print_plan(struct undo *undo, struct error *err)
 {
-    print_title(undo);
+    TRY(print_title(undo, err));
     if (plan_print(undo->plan, &undo->screen) < 0)
         return error_set(err, ENOMEM, "show the plan");
     return 0;

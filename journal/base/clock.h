@@ -22,10 +22,13 @@ static inline int64_t clock_now_ns(void)
 
 static inline struct timespec clock_timespec(int64_t ns)
 {
+    int64_t seconds = ns / NS_PER_S;
     int64_t rest = ns % NS_PER_S;
-    if (rest < 0)
+    if (rest < 0) {
         rest += NS_PER_S;
-    return (struct timespec){.tv_sec = (ns - rest) / NS_PER_S, .tv_nsec = rest};
+        seconds--;
+    }
+    return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
 #endif

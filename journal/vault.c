@@ -28,6 +28,9 @@
 #define RECORD_HEADER 16
 #define RECORD_MAX (UINT32_C(64) << 20)
 #define CHUNK 65536
+/* What the vault made itself (copies, clones, blocks) wears the sticky bit, which users' files do
+ * not. */
+#define MADE_HERE (S_ISVTX | 0600)
 
 struct vault {
     int folders[FOLDERS];
@@ -149,6 +152,26 @@ uint64_t vault_highest(struct vault *v)
     return highest;
 }
 
+struct visit {
+    vault_each *each;
+    void *context;
+};
+
+static void visit_one(int folder, const char *name, uint64_t version, void *context)
+{
+    const struct visit *visit = context;
+    (void)folder;
+    (void)name;
+    if (version)
+        visit->each(visit->context, version);
+}
+
+int vault_walk(struct vault *v, vault_each *each, void *context)
+{
+    struct visit visit = {.each = each, .context = context};
+    return walk(v, visit_one, &visit);
+}
+
 struct usage {
     uint64_t bytes;
     uint64_t versions;
@@ -235,6 +258,17 @@ void vault_discard(struct vault *v, uint64_t version)
     errno = saved;
 }
 
+bool vault_is_last_home(struct vault *v, uint64_t version)
+{
+    char name[17];
+    struct stat st;
+    int folder = vault_place(v, version, name);
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    bool made_here = S_ISREG(st.st_mode) && (st.st_mode & 07777) == MADE_HERE;
+    return !made_here && st.st_nlink < 2;
+}
+
 /* ---- whole copies ---- */
 
 /* 1: cloned, 0: this filesystem or file cannot, -errno. */
@@ -272,6 +306,8 @@ static int nameless(int folder)
 static int give_name(int fd, int folder, const char *name)
 {
     char link[32];
+    if (fchmod(fd, MADE_HERE) < 0)
+        return -errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     return linkat(AT_FDCWD, link, folder, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
@@ -286,6 +322,8 @@ static int copy_by_rename(struct vault *v, int folder, const char *name, int fro
     if (to < 0)
         return -errno;
     int r = fill(v, from, to, size, copy_limit, out);
+    if (r == 0 && fchmod(to, MADE_HERE) < 0)
+        r = -errno;
     if (r == 0 && renameat2(folder, other, folder, name, RENAME_NOREPLACE) < 0)
         r = -errno;
     if (r < 0)
@@ -357,6 +395,12 @@ int vault_blocks_create(struct vault *v, uint64_t version, int *fd, struct error
     int made = openat(folder, name, O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
     if (made < 0)
         return vault_error(err, errno, version);
+    if (fchmod(made, MADE_HERE) < 0) {
+        int code = errno;
+        close(made);
+        vault_discard(v, version);
+        return vault_error(err, code, version);
+    }
     *fd = made;
     return 0;
 }

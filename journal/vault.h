@@ -53,6 +53,11 @@ MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range
 int vault_open_version(struct vault *v, uint64_t version, int flags);
 bool vault_has(struct vault *v, uint64_t version);
 void vault_discard(struct vault *v, uint64_t version); /* of an operation that was not applied */
+/* Is it a user's inode that lives nowhere else any more?  (Copies, clones and blocks are marked.) */
+bool vault_is_last_home(struct vault *v, uint64_t version);
+/* Each version that is there, in no order; each() may discard it.  0 or -errno. */
+typedef void vault_each(void *context, uint64_t version);
+int vault_walk(struct vault *v, vault_each *each, void *context);
 /* Folder descriptor and name of a version, for *at calls.  name: at least 17 bytes. */
 int vault_place(struct vault *v, uint64_t version, char name[17]);
 /* Bytes on disk and number of versions (walks). */

@@ -1,0 +1,583 @@
+/* journal.c - records changes; see journal.h for what it promises.
+ *
+ *     journal_begin ──► intake: PENDING ──► journal_confirm / journal_fail ──► DONE ──► writer ──►
+ * SQLite
+ *
+ *   (1) Numbers (events, versions, processes, sessions) are given here, from memory, and never
+ * twice. (2) A version is discarded only after its event is on record as failed, and never when it
+ * is the last home of an inode. (3) Opening: lock, look at identities, settle the intake, drain it,
+ * end write sessions, then record.
+ *
+ * Lock order: notes, then the intake's; an actor's come before both. */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/actor.h"
+#include "journal/base/clock.h"
+#include "journal/base/fault.h"
+#include "journal/base/fd.h"
+#include "journal/base/log.h"
+#include "journal/db.h"
+#include "journal/intake.h"
+#include "journal/notes.h"
+#include "journal/record.h"
+#include "journal/recover.h"
+#include "journal/writer.h"
+
+#define RANGES_MAX 8192
+#define DRAIN_MS 60000
+
+struct journal {
+    int state; /* .ccfs */
+    int lock;
+    struct db *db; /* the writer's, while its thread runs */
+    struct vault *vault;
+    struct intake *intake;
+    struct notes *notes;
+    struct writer *writer;
+    struct actors *actors;
+    _Atomic uint64_t next_proc;
+    _Atomic uint64_t next_session;
+    _Atomic int draining; /* how many wait: refusals are not held back meanwhile */
+    struct journal_recovery recovered;
+};
+
+/* ---- making one ---- */
+
+static int state_open(int root, struct error *err)
+{
+    int fd = openat(root, STATE_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return error_say(err, ENOENT,
+                         "this is not a workspace (it has no %s); make it one with: ccfs init",
+                         STATE_FOLDER);
+    return fd < 0 ? error_set(err, errno, "open the workspace's %s", STATE_FOLDER) : fd;
+}
+
+static int database_open(int state, enum db_mode mode, struct db **out, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/journal.db", state);
+    return db_open(path, mode, out, err);
+}
+
+int journal_create(int root, struct error *err)
+{
+    CLEANUP(db_close) struct db *db = NULL;
+    CLEANUP(vault_close) struct vault *vault = NULL;
+
+    if (mkdirat(root, STATE_FOLDER, 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, "make the workspace's %s", STATE_FOLDER);
+    CLEANUP(fd_close) int state = state_open(root, err);
+    TRY(state);
+    TRY(database_open(state, DB_CREATE, &db, err));
+    TRY(vault_open(state, &vault, err));
+    if (mkdirat(state, "undo", 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, "make the workspace's %s/undo", STATE_FOLDER);
+    return intake_create(state, INTAKE_RING_BYTES, err);
+}
+
+/* ---- opening one ---- */
+
+static int lock_busy(int fd, struct error *err)
+{
+    char text[32] = {0};
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+    if (pid > 0)
+        return error_say(err, EBUSY,
+                         "the workspace is in use by another ccfs (pid %ld); end that one, or "
+                         "wait",
+                         pid);
+    return error_say(err, EBUSY, "the workspace is in use by another ccfs; end that one, or wait");
+}
+
+static int lock_take(int state, struct error *err)
+{
+    CLEANUP(fd_close)
+    int fd = openat(state, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "open the workspace's lock");
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? lock_busy(fd, err)
+                                    : error_set(err, errno, "lock the workspace");
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) < 0 || fd_pwrite_all(fd, text, (size_t)n, 0) < 0)
+        log_line("cannot write the pid into the workspace's lock");
+    return fd_take(&fd);
+}
+
+static int64_t number(struct db *db, const char *sql, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
+    int r = stmt_step(&q, err);
+    return r == 1 ? stmt_int(&q, 0) : r;
+}
+
+static int meta_get(struct db *db, const char *key, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = ?1");
+    stmt_bind_text(&q, 1, key);
+    int r = stmt_step(&q, err);
+    *out = r == 1 ? stmt_int(&q, 0) : 0;
+    return r < 0 ? r : 0;
+}
+
+static int meta_set(struct db *db, const char *key, int64_t value, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)");
+    stmt_bind_text(&q, 1, key);
+    stmt_bind_int(&q, 2, value);
+    return stmt_run(&q, err);
+}
+
+/* "clean": the run ended in order, and this is the next version's number.  "running": it began with
+ * this one.  What says so must be durable before the first version is made. */
+static int versions_number(struct journal *j, struct recovery *found, struct error *err)
+{
+    int64_t clean = 0;
+    int64_t first = 0;
+    TRY(meta_get(j->db, "clean", &clean, err));
+    TRY(meta_get(j->db, "running", &first, err));
+    if (clean <= 0 && found->damaged == 0) /* an unreadable record may know a version */
+        TRY(recover_orphans(j->vault, j->db, (uint64_t)first, found, err));
+    int64_t known = number(j->db, "SELECT ifnull(max(id), 0) FROM version", err);
+    if (known < 0)
+        return (int)known;
+    uint64_t next = (uint64_t)(clean > known ? clean : known + 1);
+    if (clean <= 0) {
+        uint64_t highest = vault_highest(j->vault);
+        next = highest >= next ? highest + 1 : next;
+    }
+    vault_set_next(j->vault, next);
+    TRY(db_exec(j->db, "PRAGMA synchronous=FULL", err));
+    TRY(meta_set(j->db, "running", (int64_t)next, err));
+    TRY(db_exec(j->db, "DELETE FROM meta WHERE key = 'clean'", err));
+    return db_exec(j->db, "PRAGMA synchronous=NORMAL", err);
+}
+
+static int numbers_set(struct journal *j, const struct recovery *found, struct error *err)
+{
+    int64_t event = number(j->db, "SELECT ifnull(max(id), 0) FROM event", err);
+    int64_t proc = event < 0 ? event : number(j->db, "SELECT ifnull(max(id), 0) FROM proc", err);
+    int64_t session =
+        proc < 0 ? proc : number(j->db, "SELECT ifnull(max(id), 0) FROM session", err);
+    if (session < 0)
+        return (int)session;
+    uint64_t highest =
+        found->highest_event > (uint64_t)event ? found->highest_event : (uint64_t)event;
+    intake_set_next_event(j->intake, highest + 1);
+    atomic_store(&j->next_proc, (uint64_t)proc + 1);
+    atomic_store(&j->next_session, (uint64_t)session + 1);
+    return 0;
+}
+
+static int recover(struct journal *j, int root, struct error *err)
+{
+    struct recovery found = {0};
+    recover_intake(root, j->vault, j->intake, &found);
+    TRY(writer_drain(j->writer, err));
+    found.damaged += writer_damaged(j->writer);
+    TRY(recover_write_sessions(root, j->vault, j->db, &found, err));
+    TRY(versions_number(j, &found, err));
+    TRY(numbers_set(j, &found, err));
+    j->recovered = found.done;
+    if (found.damaged > 0)
+        log_line("%u records of the journal's intake were damaged and left out", found.damaged);
+    return 0;
+}
+
+/* ---- threads of our own ---- */
+
+/* Before the writer drains: refusals older than a second go, all of them where they would be in the
+ * way. */
+static void before_drain(void *context)
+{
+    struct journal *j = context;
+    uint64_t queued = intake_head(j->intake) - intake_tail(j->intake);
+    bool all = atomic_load(&j->draining) > 0 || queued > INTAKE_RING_BYTES / 4;
+    notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);
+}
+
+static uint64_t record_actor(void *context, const struct actor *seen)
+{
+    struct journal *j = context;
+    struct actor a = *seen;
+    struct record *r = NULL;
+    const struct reservation want = record_proc_size(&a);
+    if (intake_reserve(j->intake, &want, INTAKE_REPORT, &r, NULL) < 0)
+        return 0;
+    a.id = atomic_fetch_add(&j->next_proc, 1);
+    record_proc_pack(r, &a);
+    intake_publish(r, RECORD_DONE);
+    return a.id;
+}
+
+static int memory_make(struct journal *j, struct error *err)
+{
+    j->notes = notes_new();
+    j->actors = actors_new(record_actor, j);
+    return j->notes && j->actors ? 0 : error_set(err, ENOMEM, "open the journal");
+}
+
+/* From the last thing that an earlier run recorded to now nobody looked. */
+static int note_gap(struct journal *j, int64_t last)
+{
+    struct change_spec gap = {.op = OP_GAP, .before = {.mtime = last}};
+    if (last > 0)
+        journal_note(j, &gap, OUTCOME_OK, 0, NULL);
+    return 0;
+}
+
+static int parts_open(struct journal *j, int root, struct error *err)
+{
+    j->state = state_open(root, err);
+    TRY(j->state);
+    j->lock = lock_take(j->state, err);
+    TRY(j->lock);
+    TRY(database_open(j->state, DB_WRITE, &j->db, err));
+    TRY(intake_create(j->state, INTAKE_RING_BYTES, err));
+    TRY(intake_open(j->state, &j->intake, err));
+    TRY(vault_open(j->state, &j->vault, err));
+    TRY(memory_make(j, err));
+    const struct writer_hook hook = {.before_drain = before_drain, .context = j};
+    return writer_open(j->db, j->intake, hook, &j->writer, err);
+}
+
+/* Without its thread: whatever is left in the intake is met by the next opening. */
+static void parts_close(struct journal **at)
+{
+    struct journal *j = *at;
+    if (!j)
+        return;
+    writer_close(&j->writer);
+    notes_free(&j->notes);
+    actors_free(&j->actors);
+    intake_close(&j->intake);
+    vault_close(&j->vault);
+    db_close(&j->db);
+    fd_close(&j->lock);
+    fd_close(&j->state);
+    free(j);
+    *at = NULL;
+}
+
+int journal_open(int root, struct journal **out, struct error *err)
+{
+    CLEANUP(parts_close) struct journal *j = calloc(1, sizeof *j);
+    if (!j)
+        return error_set(err, ENOMEM, "open the journal");
+    j->state = -1;
+    j->lock = -1;
+    TRY(parts_open(j, root, err));
+    TRY(recover(j, root, err));
+    int64_t last = number(j->db,
+                          "SELECT ifnull(max(time), 0) FROM (SELECT time FROM event ORDER BY id"
+                          " DESC LIMIT 1)",
+                          err);
+    if (last < 0)
+        return (int)last;
+    TRY(note_gap(j, last));
+    TRY(writer_start(j->writer, err));
+    *out = j;
+    j = NULL;
+    return 0;
+}
+
+/* All is in SQLite: the next opening need not look through the vault. */
+static void mark_clean(struct journal *j)
+{
+    struct error err = ERROR_NONE;
+    if (intake_head(j->intake) != intake_tail(j->intake))
+        return;
+    if (meta_set(j->db, "clean", (int64_t)vault_new(j->vault), &err) < 0)
+        log_error(&err);
+}
+
+void journal_close(struct journal **j)
+{
+    if (!*j)
+        return;
+    notes_let_go((*j)->notes, INT64_MAX);
+    writer_stop((*j)->writer);
+    mark_clean(*j);
+    parts_close(j);
+}
+
+struct vault *journal_vault(struct journal *j)
+{
+    return j->vault;
+}
+
+struct journal_recovery journal_recovered(const struct journal *j)
+{
+    return j->recovered;
+}
+
+int journal_health(struct journal *j, struct error *err)
+{
+    return intake_health(j->intake, err);
+}
+
+int journal_drain(struct journal *j, struct error *err)
+{
+    atomic_fetch_add(&j->draining, 1);
+    notes_let_go(j->notes, INT64_MAX);
+    int r = intake_wait_for_tail(j->intake, intake_head(j->intake), DRAIN_MS, err);
+    atomic_fetch_sub(&j->draining, 1);
+    return r;
+}
+
+/* ---- changes ---- */
+
+static struct event event_of(const struct change_spec *spec)
+{
+    return (struct event){
+        .time = clock_now_ns(),
+        .session = spec->who.session,
+        .actor = {.id = spec->who.actor},
+        .tid = spec->tid,
+        .op = spec->op,
+        .flags = spec->flags,
+        .outcome = OUTCOME_OK,
+        .count = 1,
+        .path = spec->path,
+        .path2 = spec->path2,
+        .before = spec->before,
+        .before2 = spec->before2,
+        .dir_mtime = spec->dir_mtime,
+        .dir2_mtime = spec->dir2_mtime,
+        .version = spec->version,
+        .kept = spec->kept,
+        .ranges = spec->ranges,
+        .range_count = spec->range_count,
+        .xattrs = spec->xattrs,
+        .xattr_bytes = spec->xattr_bytes,
+        .undoes = spec->undoes,
+    };
+}
+
+/* Reserves and fills; the caller publishes. */
+static int event_put(struct journal *j, enum record_kind kind, const struct event *e,
+                     enum intake_wish wish, struct record **out, struct error *err)
+{
+    const struct reservation want = record_event_size(kind, e);
+    TRY(intake_reserve(j->intake, &want, wish, out, err));
+    record_event_pack(*out, e);
+    return 0;
+}
+
+int journal_begin(struct journal *j, const struct change_spec *spec, struct change *change,
+                  struct error *err)
+{
+    struct event e = event_of(spec);
+    struct record *r = NULL;
+    TRY(event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
+    FAULT_POINT("begin_filled");
+    *change = (struct change){
+        .journal = j,
+        .event = r->event,
+        .version = spec->version,
+        .record = r,
+    };
+    intake_publish(r, RECORD_PENDING);
+    return 0;
+}
+
+void journal_confirm(struct change *change, const struct attr *after)
+{
+    struct record *r = change->record;
+    change->journal = NULL;
+    change->record = NULL;
+    if (after)
+        record_end_of(r)->after = *after;
+    record_end_seal(record_end_of(r));
+    intake_finish(r, RECORD_DONE);
+}
+
+/* A version that is an inode's last home says that the change happened, whatever was reported. */
+void journal_fail(struct change *change, int error_code)
+{
+    struct journal *j = change->journal;
+    struct record_end *end = record_end_of(change->record);
+    bool happened = change->version && vault_is_last_home(j->vault, change->version);
+    if (happened) {
+        log_line("event %" PRIu64 " was reported as failed, but the file lives in the vault alone: "
+                 "kept as done",
+                 change->event);
+        end->flags = EVENT_SETTLED;
+    } else {
+        end->outcome = OUTCOME_FAILED;
+        end->error_code = error_code;
+    }
+    uint64_t version = change->version;
+    journal_confirm(change, NULL);
+    FAULT_POINT("fail_recorded");
+    if (version && !happened)
+        vault_discard(j->vault, version);
+}
+
+void journal_abandon(struct change *change)
+{
+    int saved = errno;
+    if (change->journal)
+        journal_fail(change, ECANCELED);
+    errno = saved;
+}
+
+void journal_note(struct journal *j, const struct change_spec *spec, enum outcome outcome,
+                  int error_code, const char *reason)
+{
+    struct event e = event_of(spec);
+    struct record *r = NULL;
+    struct error err = ERROR_NONE;
+    bool hold = outcome == OUTCOME_DENIED && atomic_load(&j->draining) == 0;
+    e.outcome = outcome;
+    e.error_code = error_code;
+    e.reason = reason;
+    if (hold && notes_count(j->notes, &e))
+        return;
+    if (event_put(j, RECORD_NOTE, &e, INTAKE_REPORT, &r, &err) < 0) {
+        error_prefix(&err, -err.code, "%s of %s is not on record", outcome_name(outcome),
+                     op_name(e.op));
+        log_error(&err);
+        return;
+    }
+    intake_publish(r, hold ? RECORD_PENDING : RECORD_DONE);
+    if (hold)
+        notes_hold(j->notes, r, &e);
+}
+
+/* ---- write sessions ---- */
+
+int journal_write_begin(struct journal *j, const struct change_spec *spec, uint64_t *event,
+                        struct error *err)
+{
+    struct event e = event_of(spec);
+    struct record *r = NULL;
+    e.outcome = OUTCOME_OPEN;
+    TRY(event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
+    *event = r->event;
+    intake_publish(r, RECORD_DONE);
+    return 0;
+}
+
+/* At most RANGES_MAX, which cover the given ones: neighbours are joined.  *own: to be freed. */
+static const struct range *ranges_bounded(const struct range *ranges, size_t *count,
+                                          struct range **own)
+{
+    if (*count <= RANGES_MAX)
+        return ranges;
+    size_t each = (*count + RANGES_MAX - 1) / RANGES_MAX;
+    size_t n = 0;
+    *own = calloc(RANGES_MAX, sizeof **own);
+    if (!*own) {
+        *count = 0;
+        return NULL;
+    }
+    for (size_t i = 0; i < *count; i += each, n++) {
+        size_t last = i + each < *count ? i + each - 1 : *count - 1;
+        int64_t end = ranges[last].offset + ranges[last].length;
+        (*own)[n] = (struct range){.offset = ranges[i].offset, .length = end - ranges[i].offset};
+    }
+    *count = n;
+    return *own;
+}
+
+void journal_write_update(struct journal *j, uint64_t event, const struct attr *after,
+                          const struct range *ranges, size_t count, bool ended)
+{
+    struct range *own = NULL;
+    struct record *r = NULL;
+    struct error err = ERROR_NONE;
+    struct record_update u = {.event = event, .ended = ended};
+    if (after)
+        u.after = *after;
+    u.ranges = ranges_bounded(ranges, &count, &own);
+    u.range_count = count;
+    const struct reservation want = record_update_size(&u);
+    if (intake_reserve(j->intake, &want, INTAKE_REPORT, &r, &err) < 0) {
+        error_prefix(&err, -err.code, "the end of event %" PRIu64 " is left to recovery", event);
+        log_error(&err);
+    } else {
+        record_update_pack(r, &u);
+        intake_publish(r, RECORD_DONE);
+    }
+    free(own);
+}
+
+/* ---- actors and sessions ---- */
+
+struct actor_ref journal_actor(struct journal *j, pid_t tid, uint32_t uid, uint32_t gid)
+{
+    return actors_find(j->actors, tid, uid, gid);
+}
+
+static int session_put(struct journal *j, enum record_kind kind, const struct record_session *s,
+                       enum intake_wish wish, struct error *err)
+{
+    struct record *r = NULL;
+    const struct reservation want = record_session_size(kind, s);
+    TRY(intake_reserve(j->intake, &want, wish, &r, err));
+    record_session_pack(r, s);
+    intake_publish(r, RECORD_DONE);
+    return 0;
+}
+
+static void note_session(struct journal *j, uint64_t session, uint32_t count)
+{
+    const struct change_spec spec = {.op = OP_SESSION, .who = {.session = session}};
+    struct event e = event_of(&spec);
+    struct record *r = NULL;
+    e.count = count;
+    if (event_put(j, RECORD_NOTE, &e, INTAKE_REPORT, &r, NULL) == 0)
+        intake_publish(r, RECORD_DONE);
+}
+
+int journal_session_begin(struct journal *j, const char *name, const char *backend,
+                          const char *command, pid_t root, uint64_t *session, struct error *err)
+{
+    const struct record_session s = {
+        .id = atomic_fetch_add(&j->next_session, 1),
+        .began = clock_now_ns(),
+        .name = name,
+        .backend = backend,
+        .command = command,
+    };
+    TRY(session_put(j, RECORD_SESSION_BEGIN, &s, INTAKE_CHANGE, err));
+    int r = actors_session_begin(j->actors, root, s.id);
+    if (r < 0) {
+        journal_session_end(j, s.id, -1);
+        return error_say(err, -r, "too many sessions are alive; end one first");
+    }
+    note_session(j, s.id, 1);
+    *session = s.id;
+    return 0;
+}
+
+void journal_session_end(struct journal *j, uint64_t session, int status)
+{
+    const struct record_session s = {.id = session, .ended = clock_now_ns(), .status = status};
+    struct error err = ERROR_NONE;
+    actors_session_end(j->actors, session);
+    note_session(j, session, 2);
+    if (session_put(j, RECORD_SESSION_END, &s, INTAKE_REPORT, &err) < 0)
+        log_error(&err);
+}
+
+unsigned journal_sessions_alive(struct journal *j)
+{
+    return actors_sessions(j->actors);
+}

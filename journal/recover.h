@@ -1,0 +1,50 @@
+/* recover.h - private to journal/: settles what an earlier run left, from what is on disk.
+ *
+ *   (1) In doubt a change happened and its pre-image stays: nothing that was destroyed is ever
+ * lost. (2) Settling twice gives what settling once gave: it reads the tree and writes the intake.
+ *   (3) The only place where a user's inode lives is never discarded. */
+#ifndef JOURNAL_RECOVER_H
+#define JOURNAL_RECOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal/base/error.h"
+#include "journal/db.h"
+#include "journal/event.h"
+#include "journal/intake.h"
+#include "journal/journal.h"
+#include "journal/vault.h"
+
+/* What a look at the workspace found; mode 0: nothing is there. */
+struct sight {
+    struct attr path;
+    struct attr path2;
+    bool unknown;         /* it could not be looked at */
+    bool xattrs_the_same; /* those that the event names have their old values */
+};
+
+enum verdict {
+    VERDICT_HAPPENED,
+    VERDICT_DID_NOT,
+};
+
+/* Pure.  e: a pending change, as it was recorded. */
+enum verdict recover_settle(const struct event *e, const struct sight *sight);
+
+struct recovery {
+    struct journal_recovery done;
+    uint64_t highest_event; /* number in the intake, also of records that say nothing */
+    unsigned damaged;       /* records that cannot be read */
+};
+
+/* Completes every record between tail and head.  root: the workspace. */
+void recover_intake(int root, struct vault *v, struct intake *in, struct recovery *out);
+/* Ends the write sessions that are open in the database (after the intake was drained). */
+MUST_USE int recover_write_sessions(int root, struct vault *v, struct db *db, struct recovery *out,
+                                    struct error *err);
+/* Discards versions from number `first` on that no event knows. */
+MUST_USE int recover_orphans(struct vault *v, struct db *db, uint64_t first, struct recovery *out,
+                             struct error *err);
+
+#endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -216,4 +217,21 @@ int control_ask(struct control *c, const char *request, control_progress *progre
                          "the daemon gave an answer that this ccfs does not know: "
                          "are they of one version?");
     }
+}
+
+#define END_TIMEOUT_S 30
+
+int control_wait_end(struct control *c, struct error *err)
+{
+    struct timeval limit = {.tv_sec = END_TIMEOUT_S};
+    char rest[256];
+    ssize_t n = 0;
+    if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0)
+        return error_set(err, errno, "wait for the daemon");
+    do
+        n = recv(c->fd, rest, sizeof rest, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    if (n < 0 && errno != ECONNRESET)
+        return error_say(err, ETIMEDOUT, "the daemon does not end; see .ccfs/daemon.log");
+    return 0;
 }

@@ -40,6 +40,10 @@ typedef void control_progress(void *context, uint64_t done, uint64_t total);
 MUST_USE int control_ask(struct control *c, const char *request, control_progress *progress,
                          void *context, struct error *err);
 
+/* Waits until the daemon closes the connection, which it does last of all: it has unmounted then.
+ * -ETIMEDOUT after 30 seconds. */
+MUST_USE int control_wait_end(struct control *c, struct error *err);
+
 /* A value of the last reply, decoded; NULL: it has no such key.  Valid until the next call on c. */
 const char *control_value(struct control *c, const char *key);
 uint64_t control_number(struct control *c, const char *key); /* 0: absent or no number */

@@ -1,0 +1,174 @@
+/* daemon.c - see daemon.h.
+ *
+ * The pipe carries '+' when the mount answers, else '-' and a struct error; its end without a word
+ * means that the daemon died. */
+#include "launcher/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+#include "journal/journal.h"
+
+#define LOG_LIMIT (1024 * 1024)
+#define READY_FD 3 /* of the daemon */
+
+int daemon_check_fuse(struct error *err)
+{
+    if (access("/dev/fuse", F_OK) < 0)
+        return error_say(
+            err, EXIT_AS_ERROR(EXIT_MISSING),
+            "there is no /dev/fuse: load the kernel's module (as root: modprobe fuse); in a "
+            "container start it with --device /dev/fuse");
+    if (access("/dev/fuse", R_OK | W_OK) < 0)
+        return error_say(
+            err, EXIT_AS_ERROR(EXIT_PERMISSION),
+            "/dev/fuse is not open to you; as root: chmod 0666 /dev/fuse (udev does so "
+            "elsewhere: KERNEL==\"fuse\", MODE=\"0666\")");
+    if (geteuid() != 0 && access("/usr/bin/fusermount3", X_OK) < 0 &&
+        access("/bin/fusermount3", X_OK) < 0)
+        return error_say(
+            err, EXIT_AS_ERROR(EXIT_MISSING),
+            "fusermount3 is not there, without which only root can mount; as root: apt-get "
+            "install fuse3");
+    return 0;
+}
+
+void daemon_tell(int fd, const struct error *err)
+{
+    char word = '-';
+    if (fd_write_all(fd, &word, 1) == 0 && fd_write_all(fd, err, sizeof *err) < 0)
+        return; /* nobody waits any more */
+}
+
+/* ---- the child: becomes the daemon ---- */
+
+/* The folder is the owner's, so what lies under this name may be anything: -1 then. */
+static int open_log(const struct workspace *w)
+{
+    struct stat st;
+    CLEANUP(fd_close)
+    int fd = fd_open_beneath(w->root, STATE_FOLDER "/daemon.log",
+                             O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0600);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+        (st.st_uid != w->owner && st.st_uid != geteuid()))
+        return -1;
+    if (st.st_uid != w->owner && fchown(fd, w->owner, w->group) < 0)
+        return -1;
+    if (st.st_size > LOG_LIMIT && ftruncate(fd, 0) < 0)
+        return -1;
+    return fd_take(&fd);
+}
+
+/* 0, 1, 2 and READY_FD are what they should be, everything else is closed. */
+static int arrange_descriptors(const struct workspace *w, int ready)
+{
+    CLEANUP(fd_close) int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CLEANUP(fd_close) int log = open_log(w);
+    CLEANUP(fd_close) int pipe_end = fcntl(ready, F_DUPFD_CLOEXEC, 16); /* away from READY_FD */
+    int said = log >= 0 ? log : nothing;
+    if (nothing < 0 || pipe_end < 0 || dup2(nothing, 0) < 0 || dup2(said, 1) < 0 ||
+        dup2(said, 2) < 0 || dup2(pipe_end, READY_FD) < 0)
+        return -errno;
+    return close_range(READY_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* exec(3) does not write to its arguments, whatever its prototype says. */
+static void exec_self(const char **argv)
+{
+    union {
+        const char **ours;
+        char *const *theirs;
+    } words = {.ours = argv};
+    execv("/proc/self/exe", words.theirs);
+}
+
+static void become_daemon(const struct workspace *w, const struct daemon_options *options,
+                          int ready)
+{
+    struct error err = ERROR_NONE;
+    char ready_text[16];
+    sigset_t none;
+    snprintf(ready_text, sizeof ready_text, "%d", READY_FD);
+    const char *argv[] = {
+        "ccfs",     "-w", w->path, "mount", "--foreground", "--ready-fd",
+        ready_text, NULL, NULL,    NULL,    NULL,
+    };
+    const char **more = argv + 7;
+    if (options->ends_with_sessions)
+        *more++ = "--ends-with-sessions";
+    *more++ = "--";
+    *more = options->mountpoint;
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(022);
+    int r = arrange_descriptors(w, ready);
+    if (r == 0 && chdir("/") == 0)
+        exec_self(argv);
+    error_set(&err, r < 0 ? -r : errno, "start the daemon");
+    daemon_tell(r < 0 ? ready : READY_FD, &err);
+    _exit(EXIT_FAILED);
+}
+
+/* ---- the parent: waits for a word ---- */
+
+static int hear(int fd, struct error *err)
+{
+    char word = 0;
+    struct error said = ERROR_NONE;
+    ssize_t n = 0;
+    while ((n = read(fd, &word, 1)) < 0 && errno == EINTR)
+        continue;
+    if (n == 1 && word == '+')
+        return 0;
+    size_t got = 0;
+    while (n == 1 && got < sizeof said) {
+        ssize_t more = read(fd, (char *)&said + got, sizeof said - got);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            break;
+        got += (size_t)more;
+    }
+    if (got < sizeof said)
+        return error_say(err, EIO, "the daemon ended without a word; see .ccfs/daemon.log");
+    said.message[sizeof said.message - 1] = '\0';
+    return error_say(err, said.code, "%s", said.message);
+}
+
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+int daemon_start(const struct workspace *w, const struct daemon_options *options, struct error *err)
+{
+    int ends[2];
+    TRY(daemon_check_fuse(err));
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(err, errno, "make a pipe");
+    CLEANUP(fd_close) int hears = ends[0];
+    CLEANUP(fd_close) int says = ends[1];
+    pid_t between = fork();
+    if (between < 0)
+        return error_set(err, errno, "start the daemon");
+    if (between == 0) {
+        /* twice, so that the daemon is nobody's child: no one must reap it */
+        pid_t pid = fork();
+        if (pid == 0)
+            become_daemon(w, options, says);
+        _exit(pid < 0 ? EXIT_FAILED : EXIT_DONE);
+    }
+    fd_close(&says);
+    reap(between);
+    return hear(hears, err);
+}

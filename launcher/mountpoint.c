@@ -1,0 +1,311 @@
+/* mountpoint.c - see mountpoint.h. */
+#include "launcher/mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+#include "journal/base/text.h"
+
+#define NAME_LIMIT 32
+
+static int take_text(struct strbuf *from, char **out, struct error *err)
+{
+    *out = strbuf_take(from);
+    return *out ? 0 : error_say(err, ENOMEM, "no memory for a path");
+}
+
+/* ---- the default one ---- */
+
+/* "work-1f2e3d4c": readable, and one for each workspace. */
+static void name_of(const struct workspace *w, struct strbuf *out)
+{
+    const char *slash = strrchr(w->path, '/');
+    const char *name = slash && slash[1] ? slash + 1 : "workspace";
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (const char *at = w->path; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; name[i] && i < NAME_LIMIT; i++) {
+        char c = name[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '-' || c == '_' || (c == '.' && i > 0);
+        strbuf_add(out, plain ? &c : "_", 1);
+    }
+    strbuf_add_format(out, "-%08" PRIx32, (uint32_t)(hash ^ hash >> 32));
+}
+
+/* Makes or opens a folder that only its owner can change.  fd or -errno. */
+static int own_folder(int parent, const char *name, mode_t mode, uid_t owner, gid_t group)
+{
+    struct stat st;
+    bool made = mkdirat(parent, name, mode) == 0;
+    if (!made && errno != EEXIST)
+        return -errno;
+    CLEANUP(fd_close)
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (made && owner != geteuid() && fchown(fd, owner, group) < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_uid != owner || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return -EACCES;
+    return fd_take(&fd);
+}
+
+/* The folder for this user's mounts; *path names it. */
+static int users_folder(const struct workspace *w, struct strbuf *path)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    struct stat st;
+    if (geteuid() == 0) {
+        CLEANUP(fd_close) int all = own_folder(AT_FDCWD, "/run/ccfs", 0755, 0, 0);
+        char uid[16];
+        snprintf(uid, sizeof uid, "%u", w->owner);
+        strbuf_add_format(path, "/run/ccfs/%s", uid);
+        return all < 0 ? all : own_folder(all, uid, 0700, w->owner, w->group);
+    }
+    if (runtime && runtime[0] == '/' && stat(runtime, &st) == 0 && st.st_uid == geteuid() &&
+        !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        strbuf_add_format(path, "%s/ccfs", runtime);
+    else
+        strbuf_add_format(path, "/tmp/ccfs-%u", geteuid());
+    return own_folder(AT_FDCWD, strbuf_text(path), 0700, geteuid(), getegid());
+}
+
+/* A daemon that was killed leaves a mount that answers nothing. */
+static bool is_dead(int parent, const char *name)
+{
+    struct stat st;
+    return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+           (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+int mountpoint_default(const struct workspace *w, char **out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf name = STRBUF_EMPTY;
+    name_of(w, &name);
+    CLEANUP(fd_close) int parent = users_folder(w, &path);
+    if (parent == -EACCES)
+        return error_say(err, EACCES,
+                         "%s can be changed by others, so nothing is mounted there: remove it, or "
+                         "name a mountpoint",
+                         strbuf_text(&path));
+    if (parent < 0)
+        return error_set(err, -parent, "make the folder %s", strbuf_text(&path));
+    strbuf_add_format(&path, "/%s", strbuf_text(&name));
+    if (is_dead(parent, strbuf_text(&name)))
+        TRY(mountpoint_detach(strbuf_text(&path), true, err));
+    CLEANUP(fd_close) int own = own_folder(parent, strbuf_text(&name), 0700, w->owner, w->group);
+    if (own < 0)
+        return error_set(err, -own, "make the mountpoint %s", strbuf_text(&path));
+    return take_text(&path, out, err);
+}
+
+void mountpoint_forget(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    bool ours = strncmp(path, "/run/ccfs/", 10) == 0 || strncmp(path, "/tmp/ccfs-", 10) == 0 ||
+                (slash && slash - path > 5 && memcmp(slash - 5, "/ccfs", 5) == 0);
+    if (ours)
+        (void)rmdir(path);
+}
+
+/* ---- one that was given ---- */
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    if (strcmp(folder, "/") == 0)
+        return true;
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static int check_place(const struct workspace *w, const char *path, struct error *err)
+{
+    if (is_below(path, w->path))
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "%s lies in the workspace itself: mount it somewhere else", path);
+    if (is_below(w->path, path))
+        return error_say(
+            err, EXIT_AS_ERROR(EXIT_USAGE),
+            "%s holds the workspace, which the mount would cover: mount it somewhere else", path);
+    return 0;
+}
+
+static int check_empty(int fd, const char *path, struct error *err)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    if (!list) {
+        int r = error_set(err, errno, "look into %s", path);
+        fd_close(&copy);
+        return r;
+    }
+    bool empty = true;
+    for (const struct dirent *e = readdir(list); e; e = readdir(list))
+        empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+    closedir(list);
+    if (empty)
+        return 0;
+    return error_say(err, EXIT_AS_ERROR(EXIT_BUSY),
+                     "%s is not empty: a mount would cover what is in it", path);
+}
+
+static int check_unmounted(int fd, const char *path, struct error *err)
+{
+    struct statx x;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x) < 0)
+        return error_set(err, errno, "look at %s", path);
+    if (x.stx_attributes & x.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+        return error_say(err, EXIT_AS_ERROR(EXIT_BUSY),
+                         "something is mounted on %s already: unmount it, or choose another folder",
+                         path);
+    return 0;
+}
+
+/* Opens it, and makes it first where nothing is. */
+static int open_given(const struct workspace *w, const char *path, struct error *err)
+{
+    if (is_dead(AT_FDCWD, path))
+        TRY(mountpoint_detach(path, true, err));
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return error_set(err, errno, "make the mountpoint %s", path);
+    CLEANUP(fd_close)
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
+    if (fd < 0 && errno == ENOTDIR)
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "%s is not a folder, so nothing can be mounted there", path);
+    if (fd < 0)
+        return error_set(err, errno, "open the mountpoint %s", path);
+    if (made && geteuid() == 0 && fchown(fd, w->owner, w->group) < 0)
+        return error_set(err, errno, "give the mountpoint %s to user %u", path, w->owner);
+    return fd_take(&fd);
+}
+
+static int true_path(int fd, struct strbuf *out, struct error *err)
+{
+    char link[64];
+    char path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    if (n <= 0)
+        return error_set(err, n < 0 ? errno : EIO, "find the mountpoint's path");
+    strbuf_add(out, path, (size_t)n);
+    return 0;
+}
+
+int mountpoint_check(const struct workspace *w, const char *given, char **out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    CLEANUP(fd_close) int fd = open_given(w, given, err);
+    TRY(fd);
+    TRY(true_path(fd, &path, err));
+    TRY(check_place(w, strbuf_text(&path), err));
+    TRY(check_unmounted(fd, strbuf_text(&path), err));
+    TRY(check_empty(fd, strbuf_text(&path), err));
+    return take_text(&path, out, err);
+}
+
+/* ---- what is mounted ---- */
+
+/* A word of mountinfo: space, tab, newline and backslash are octal there. */
+static void add_word(struct strbuf *out, const char *word, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        char c = word[i];
+        if (c == '\\' && bytes - i > 3) {
+            c = (char)(((word[i + 1] - '0') << 6) | ((word[i + 2] - '0') << 3) |
+                       (word[i + 3] - '0'));
+            i += 3;
+        }
+        strbuf_add(out, &c, 1);
+    }
+    strbuf_add(out, "", 0);
+}
+
+/* Field n of a line, from 0; empty when there is none. */
+static void add_field(struct strbuf *out, const char *line, unsigned n)
+{
+    for (; n > 0 && *line; n--) {
+        line += strcspn(line, " \n");
+        line += *line == ' ';
+    }
+    add_word(out, line, strcspn(line, " \n"));
+}
+
+/* "… MOUNTPOINT OPTIONS … - fuse.ccfs WORKSPACE …" */
+static bool is_mount_of(const char *line, const struct workspace *w, struct strbuf *mountpoint)
+{
+    CLEANUP(strbuf_release) struct strbuf type = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf source = STRBUF_EMPTY;
+    const char *rest = strstr(line, " - ");
+    if (!rest)
+        return false;
+    add_field(&type, rest + 3, 0);
+    add_field(&source, rest + 3, 1);
+    if (strcmp(strbuf_text(&type), "fuse.ccfs") != 0 || strcmp(strbuf_text(&source), w->path) != 0)
+        return false;
+    strbuf_clear(mountpoint);
+    add_field(mountpoint, line, 4);
+    return true;
+}
+
+int mountpoint_find(const struct workspace *w, char **out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf found = STRBUF_EMPTY;
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t room = 0;
+    bool is_there = false;
+    if (!list)
+        return error_set(err, errno, "read the list of mounts");
+    while (getline(&line, &room, list) > 0)
+        is_there = is_mount_of(line, w, &found) || is_there;
+    free(line);
+    fclose(list);
+    if (!is_there)
+        return error_say(err, ENOENT, "%s is not mounted", w->path);
+    return take_text(&found, out, err);
+}
+
+static int run_fusermount(const char *path, bool lazy)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", path, (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int mountpoint_detach(const char *path, bool lazy, struct error *err)
+{
+    if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+        return 0;
+    int r = errno == EPERM || errno == EACCES ? run_fusermount(path, lazy) : -errno;
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    text_escape(&shown, path, strlen(path));
+    if (r == -EBUSY)
+        return error_say(err, EBUSY, "%s is in use: end what works there, or use --lazy",
+                         strbuf_text(&shown));
+    return r < 0 ? error_set(err, -r, "unmount %s", strbuf_text(&shown)) : 0;
+}

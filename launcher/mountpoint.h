@@ -1,0 +1,26 @@
+/* mountpoint.h - where a workspace is mounted: chosen, checked, made, cleaned. */
+#ifndef LAUNCHER_MOUNTPOINT_H
+#define LAUNCHER_MOUNTPOINT_H
+
+#include "launcher/workspace.h"
+
+/* The folder that belongs to this workspace alone: /run/ccfs/UID/NAME-HASH as root,
+ * $XDG_RUNTIME_DIR/ccfs/NAME-HASH or /tmp/ccfs-UID/NAME-HASH else.  Made when it is not there, on a
+ * path that nobody else can change.  *out: free(). */
+MUST_USE int mountpoint_default(const struct workspace *w, char **out, struct error *err);
+
+/* One that a person gave: made absolute; made when it is not there; an empty folder, no mountpoint,
+ * neither in the workspace nor around it.  *out: free(). */
+MUST_USE int mountpoint_check(const struct workspace *w, const char *given, char **out,
+                              struct error *err);
+
+/* Where this workspace is mounted, daemon or not: by the kernel's list.  -ENOENT: nowhere. */
+MUST_USE int mountpoint_find(const struct workspace *w, char **out, struct error *err);
+
+/* Unmounts without the daemon's help: umount2(2) where allowed, fusermount3 else. */
+MUST_USE int mountpoint_detach(const char *path, bool lazy, struct error *err);
+
+/* Removes the folder that mountpoint_default() made; keeps what is not empty or not ours. */
+void mountpoint_forget(const char *path);
+
+#endif

@@ -195,7 +195,8 @@ static void count_thing(struct open_burst *open, const struct event *event)
 {
     struct burst *burst = &open->burst;
     struct recent *known = find_recent(open, event->object);
-    bool again = known || (is_refusal(burst->kind) && same_text(burst->path, event->path));
+    bool again = known || (burst->events > 0 && is_refusal(burst->kind) &&
+                           same_text(burst->path, event->path));
     uint64_t bytes = file_bytes(event, burst->kind);
     if (!again) {
         burst->files += !is_folder(event);

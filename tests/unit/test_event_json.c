@@ -63,9 +63,8 @@ static void every_promised_key_is_there_and_null_when_unknown(void **state)
     (void)state;
     struct event event = {.id = 1, .op = OP_MOUNT, .count = 1};
     cJSON *json = parsed(&event);
-    const char *const keys[] = {"id",     "time",   "session", "op",    "path",
-                                "to",     "outcome", "reason", "actor", "before",
-                                "after",  "ranges", "vault",   "undoes"};
+    const char *const keys[] = {"id",     "time",  "session", "op",    "path",   "to",    "outcome",
+                                "reason", "actor", "before",  "after", "ranges", "vault", "undoes"};
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         assert_non_null(cJSON_GetObjectItemCaseSensitive(json, keys[i]));
     assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "actor")));

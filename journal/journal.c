@@ -36,6 +36,7 @@
 
 #define RANGES_MAX 8192
 #define DRAIN_MS 60000
+#define NUMBER_MAX (INT64_MAX / 4) /* beyond any that was ever given */
 
 struct journal {
     int state; /* .ccfs */
@@ -118,11 +119,18 @@ static int lock_take(int state, struct error *err)
     return fd_take(&fd);
 }
 
-static int64_t number(struct db *db, const char *sql, struct error *err)
+/* A query for one number, which a sound journal has below NUMBER_MAX. */
+static int number(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
     int r = stmt_step(&q, err);
-    return r == 1 ? stmt_int(&q, 0) : r;
+    TRY(r);
+    *out = r == 1 ? stmt_int(&q, 0) : 0;
+    if (*out < 0 || *out > NUMBER_MAX)
+        return error_say(err, EBADMSG,
+                         "the journal is damaged: it holds an impossible number; keep a "
+                         "copy of .ccfs before anything else");
+    return 0;
 }
 
 static int meta_get(struct db *db, const char *key, int64_t *out, struct error *err)
@@ -149,13 +157,12 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
 {
     int64_t clean = 0;
     int64_t first = 0;
+    int64_t known = 0;
     TRY(meta_get(j->db, "clean", &clean, err));
     TRY(meta_get(j->db, "running", &first, err));
     if (clean <= 0 && found->damaged == 0) /* an unreadable record may know a version */
         TRY(recover_orphans(j->vault, j->db, (uint64_t)first, found, err));
-    int64_t known = number(j->db, "SELECT ifnull(max(id), 0) FROM version", err);
-    if (known < 0)
-        return (int)known;
+    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM version", &known, err));
     uint64_t next = (uint64_t)(clean > known ? clean : known + 1);
     if (clean <= 0) {
         uint64_t highest = vault_highest(j->vault);
@@ -170,12 +177,12 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
 
 static int numbers_set(struct journal *j, const struct recovery *found, struct error *err)
 {
-    int64_t event = number(j->db, "SELECT ifnull(max(id), 0) FROM event", err);
-    int64_t proc = event < 0 ? event : number(j->db, "SELECT ifnull(max(id), 0) FROM proc", err);
-    int64_t session =
-        proc < 0 ? proc : number(j->db, "SELECT ifnull(max(id), 0) FROM session", err);
-    if (session < 0)
-        return (int)session;
+    int64_t event = 0;
+    int64_t proc = 0;
+    int64_t session = 0;
+    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM event", &event, err));
+    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM proc", &proc, err));
+    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM session", &session, err));
     uint64_t highest =
         found->highest_event > (uint64_t)event ? found->highest_event : (uint64_t)event;
     intake_set_next_event(j->intake, highest + 1);
@@ -232,13 +239,21 @@ static int memory_make(struct journal *j, struct error *err)
     return j->notes && j->actors ? 0 : error_set(err, ENOMEM, "open the journal");
 }
 
+static int last_time(struct db *db, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "SELECT time FROM event ORDER BY id DESC LIMIT 1");
+    int r = stmt_step(&q, err);
+    *out = r == 1 ? stmt_int(&q, 0) : 0;
+    return r < 0 ? r : 0;
+}
+
 /* From the last thing that an earlier run recorded to now nobody looked. */
-static int note_gap(struct journal *j, int64_t last)
+static void note_gap(struct journal *j, int64_t last)
 {
     struct change_spec gap = {.op = OP_GAP, .before = {.mtime = last}};
     if (last > 0)
         journal_note(j, &gap, OUTCOME_OK, 0, NULL);
-    return 0;
 }
 
 static int parts_open(struct journal *j, int root, struct error *err)
@@ -279,17 +294,13 @@ int journal_open(int root, struct journal **out, struct error *err)
     CLEANUP(parts_close) struct journal *j = calloc(1, sizeof *j);
     if (!j)
         return error_set(err, ENOMEM, "open the journal");
+    int64_t last = 0;
     j->state = -1;
     j->lock = -1;
     TRY(parts_open(j, root, err));
     TRY(recover(j, root, err));
-    int64_t last = number(j->db,
-                          "SELECT ifnull(max(time), 0) FROM (SELECT time FROM event ORDER BY id"
-                          " DESC LIMIT 1)",
-                          err);
-    if (last < 0)
-        return (int)last;
-    TRY(note_gap(j, last));
+    TRY(last_time(j->db, &last, err));
+    note_gap(j, last);
     TRY(writer_start(j->writer, err));
     *out = j;
     j = NULL;

@@ -81,8 +81,12 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
     umask(0);
     fd_raise_limit();
     r = privilege_drop(w, err);
-    if (r == 0)
+    if (r == 0) {
+        mountpoint_record(w, mountpoint);
         r = fusefs_serve(&options, err);
+    }
+    if (r == 0)
+        mountpoint_unrecord(w);
     zones_free(&zones);
     return r;
 }

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -219,19 +220,30 @@ int control_ask(struct control *c, const char *request, control_progress *progre
     }
 }
 
-#define END_TIMEOUT_S 30
+#define END_TIMEOUT_MS 30000
+
+/* The daemon's process; -1: it is gone. */
+static int daemon_process(int fd)
+{
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0 || peer.pid <= 0)
+        return -1;
+    return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
 
 int control_wait_end(struct control *c, struct error *err)
 {
-    struct timeval limit = {.tv_sec = END_TIMEOUT_S};
-    char rest[256];
-    ssize_t n = 0;
-    if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0)
-        return error_set(err, errno, "wait for the daemon");
+    CLEANUP(fd_close) int process = daemon_process(c->fd);
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+    int r = 0;
+    fd_close(&c->fd); /* it waits for its clients, too */
+    if (process < 0)
+        return 0;
     do
-        n = recv(c->fd, rest, sizeof rest, 0);
-    while (n > 0 || (n < 0 && errno == EINTR));
-    if (n < 0 && errno != ECONNRESET)
-        return error_say(err, ETIMEDOUT, "the daemon does not end; see .ccfs/daemon.log");
-    return 0;
+        r = poll(&ended, 1, END_TIMEOUT_MS);
+    while (r < 0 && errno == EINTR);
+    if (r > 0)
+        return 0;
+    return error_say(err, ETIMEDOUT, "the daemon does not end; see .ccfs/daemon.log");
 }

@@ -40,8 +40,8 @@ typedef void control_progress(void *context, uint64_t done, uint64_t total);
 MUST_USE int control_ask(struct control *c, const char *request, control_progress *progress,
                          void *context, struct error *err);
 
-/* Waits until the daemon closes the connection, which it does last of all: it has unmounted then.
- * -ETIMEDOUT after 30 seconds. */
+/* After a request that ends the daemon: hangs up and waits until its process is gone, and with it
+ * the mount and the workspace's lock.  -ETIMEDOUT after 30 seconds. */
 MUST_USE int control_wait_end(struct control *c, struct error *err);
 
 /* A value of the last reply, decoded; NULL: it has no such key.  Valid until the next call on c. */

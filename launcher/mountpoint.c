@@ -15,6 +15,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/text.h"
+#include "journal/journal.h"
 
 #define NAME_LIMIT 32
 
@@ -246,39 +247,68 @@ static void add_field(struct strbuf *out, const char *line, unsigned n)
     add_word(out, line, strcspn(line, " \n"));
 }
 
-/* "… MOUNTPOINT OPTIONS … - fuse.ccfs WORKSPACE …" */
-static bool is_mount_of(const char *line, const struct workspace *w, struct strbuf *mountpoint)
+/* "… MOUNTPOINT OPTIONS … - fuse.ccfs …,user_id=N,…" */
+static bool is_ours(const char *line, const struct workspace *w, const char *mountpoint)
 {
     CLEANUP(strbuf_release) struct strbuf type = STRBUF_EMPTY;
-    CLEANUP(strbuf_release) struct strbuf source = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf at = STRBUF_EMPTY;
+    char owner[32];
     const char *rest = strstr(line, " - ");
     if (!rest)
         return false;
     add_field(&type, rest + 3, 0);
-    add_field(&source, rest + 3, 1);
-    if (strcmp(strbuf_text(&type), "fuse.ccfs") != 0 || strcmp(strbuf_text(&source), w->path) != 0)
-        return false;
-    strbuf_clear(mountpoint);
-    add_field(mountpoint, line, 4);
-    return true;
+    add_field(&at, line, 4);
+    snprintf(owner, sizeof owner, "user_id=%u,", w->owner);
+    return strcmp(strbuf_text(&type), "fuse.ccfs") == 0 &&
+           strcmp(strbuf_text(&at), mountpoint) == 0 && strstr(rest, owner);
 }
 
-int mountpoint_find(const struct workspace *w, char **out, struct error *err)
+static int is_mounted(const struct workspace *w, const char *mountpoint, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf found = STRBUF_EMPTY;
     FILE *list = fopen("/proc/self/mountinfo", "re");
     char *line = NULL;
     size_t room = 0;
-    bool is_there = false;
+    int found = 0;
     if (!list)
         return error_set(err, errno, "read the list of mounts");
-    while (getline(&line, &room, list) > 0)
-        is_there = is_mount_of(line, w, &found) || is_there;
+    while (!found && getline(&line, &room, list) > 0)
+        found = is_ours(line, w, mountpoint);
     free(line);
     fclose(list);
-    if (!is_there)
-        return error_say(err, ENOENT, "%s is not mounted", w->path);
-    return take_text(&found, out, err);
+    return found;
+}
+
+#define RECORD STATE_FOLDER "/mountpoint"
+
+void mountpoint_record(const struct workspace *w, const char *path)
+{
+    CLEANUP(fd_close)
+    int fd = fd_open_beneath(w->root, RECORD, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0600);
+    if (fd >= 0 && fd_write_all(fd, path, strlen(path)) < 0)
+        mountpoint_unrecord(w);
+}
+
+void mountpoint_unrecord(const struct workspace *w)
+{
+    (void)unlinkat(w->root, RECORD, 0);
+}
+
+/* What is written there is anybody's who owns the workspace: the kernel's list decides. */
+int mountpoint_find(const struct workspace *w, char **out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    CLEANUP(fd_close) int fd = fd_open_beneath(w->root, RECORD, O_RDONLY | O_NONBLOCK, 0);
+    char text[4096];
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    char shown[512];
+    text[n > 0 ? n : 0] = '\0';
+    int found = text[0] == '/' ? is_mounted(w, text, err) : 0;
+    TRY(found);
+    workspace_show_path(w->path, shown, sizeof shown);
+    if (!found)
+        return error_say(err, ENOENT, "%s is not mounted", shown);
+    strbuf_add_text(&path, text);
+    return take_text(&path, out, err);
 }
 
 static int run_fusermount(const char *path, bool lazy)

@@ -14,7 +14,10 @@ MUST_USE int mountpoint_default(const struct workspace *w, char **out, struct er
 MUST_USE int mountpoint_check(const struct workspace *w, const char *given, char **out,
                               struct error *err);
 
-/* Where this workspace is mounted, daemon or not: by the kernel's list.  -ENOENT: nowhere. */
+/* The daemon leaves word of where it mounts, for the case that it is killed. */
+void mountpoint_record(const struct workspace *w, const char *path);
+void mountpoint_unrecord(const struct workspace *w);
+/* The recorded one, when the kernel still lists it as a mount of ours.  -ENOENT: nowhere. */
 MUST_USE int mountpoint_find(const struct workspace *w, char **out, struct error *err);
 
 /* Unmounts without the daemon's help: umount2(2) where allowed, fusermount3 else. */

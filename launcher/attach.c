@@ -1,0 +1,124 @@
+/* attach.c - see attach.h. */
+#include "launcher/attach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "launcher/daemon.h"
+#include "launcher/mountpoint.h"
+
+/* Another ccfs may be starting or ending the daemon at this moment. */
+#define TRIES 100
+#define PAUSE_NS (100 * 1000 * 1000)
+
+static void pause_briefly(void)
+{
+    const struct timespec moment = {.tv_nsec = PAUSE_NS};
+    nanosleep(&moment, NULL);
+}
+
+void attach_close(struct attach *a)
+{
+    control_close(&a->daemon);
+    free(a->mountpoint);
+    a->mountpoint = NULL;
+}
+
+/* 1: attached; 0: no daemon runs. */
+static int look(const struct workspace *w, struct attach *a, struct error *err)
+{
+    int runs = control_connect(w->root, &a->daemon, err);
+    if (runs <= 0)
+        return runs;
+    TRY(control_ask(&a->daemon, "status", NULL, NULL, err));
+    a->temporary = control_number(&a->daemon, "ends_with_sessions") == 1;
+    const char *mountpoint = control_value(&a->daemon, "mountpoint");
+    a->mountpoint = mountpoint ? strdup(mountpoint) : NULL;
+    return a->mountpoint ? 1
+                         : error_say(err, EPROTO, "the daemon does not say where it is mounted");
+}
+
+static int start(const struct workspace *w, struct error *err)
+{
+    struct daemon_options options = {.ends_with_sessions = true};
+    char *mountpoint = NULL;
+    TRY(mountpoint_default(w, &mountpoint, err));
+    options.mountpoint = mountpoint;
+    int r = daemon_start(w, &options, err);
+    if (r < 0 && r != -EBUSY)
+        mountpoint_forget(mountpoint);
+    free(mountpoint);
+    return r;
+}
+
+int attach_open(const struct workspace *w, struct attach *out, struct error *err)
+{
+    bool started = false;
+    int r = 0;
+    for (int i = 0; i < TRIES; i++) {
+        CLEANUP(attach_close) struct attach a = ATTACH_NONE;
+        r = look(w, &a, err);
+        if (r == 1) {
+            a.temporary = a.temporary || started;
+            *out = a;
+            a = ATTACH_NONE;
+            return 0;
+        }
+        if (r == 0 && !started) {
+            r = start(w, err);
+            started = r == 0;
+        }
+        if (started)
+            continue;
+        if (r != -EBUSY && r != -EPIPE)
+            return r;
+        pause_briefly();
+    }
+    return r < 0 ? r
+                 : error_say(err, EBUSY,
+                             "the daemon of this workspace does not answer; see .ccfs/daemon.log");
+}
+
+int attach_begin(struct attach *a, const struct attach_session *session, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+    strbuf_add_text(&request, "session-begin");
+    if (session->name)
+        control_add(&request, "name", session->name);
+    control_add(&request, "backend", session->backend);
+    control_add(&request, "command", session->command);
+    control_add_number(&request, "pid", (uint64_t)session->pid);
+    if (request.failed)
+        return error_say(err, ENOMEM, "no memory to begin a session");
+    TRY(control_ask(&a->daemon, strbuf_text(&request), NULL, NULL, err));
+    a->session = control_number(&a->daemon, "session");
+    return a->session ? 0 : error_say(err, EPROTO, "the daemon gave the session no number");
+}
+
+static int end_session(struct attach *a, int status, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+    strbuf_add_text(&request, "session-end");
+    control_add_number(&request, "session", a->session);
+    control_add_number(&request, "status", (uint64_t)status);
+    return control_ask(&a->daemon, strbuf_text(&request), NULL, NULL, err);
+}
+
+int attach_end(struct attach *a, int status, struct error *err)
+{
+    int r = a->session ? end_session(a, status, err) : 0;
+    if (r == -EPIPE)
+        return r; /* the daemon is gone, and said so */
+    if (!a->temporary)
+        return r;
+    struct error later = ERROR_NONE;
+    int u = control_ask(&a->daemon, "umount-if-idle", NULL, NULL, &later);
+    bool busy = u == 0 && control_number(&a->daemon, "busy") == 1;
+    if (!busy && (u == 0 || u == -EPIPE))
+        u = control_wait_end(&a->daemon, &later);
+    if (r == 0 && u < 0 && err)
+        *err = later;
+    return r < 0 ? r : u;
+}

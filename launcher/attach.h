@@ -1,0 +1,41 @@
+/* attach.h - a session's hold on the mount: found or started, kept while needed, ended after the
+ * last.
+ *
+ * A daemon that a session started ends with the last session, whoever began it; one that a person
+ * mounted stays. */
+#ifndef LAUNCHER_ATTACH_H
+#define LAUNCHER_ATTACH_H
+
+#include <sys/types.h>
+
+#include "launcher/control_client.h"
+#include "launcher/workspace.h"
+
+struct attach {
+    struct control daemon;
+    char *mountpoint;
+    uint64_t session; /* 0: none */
+    bool temporary;   /* the daemon is for sessions only */
+};
+#define ATTACH_NONE ((struct attach){.daemon = {.fd = -1}})
+
+/* Connects, and starts a daemon where none runs. */
+MUST_USE int attach_open(const struct workspace *w, struct attach *out, struct error *err);
+
+/* Borrowed. */
+struct attach_session {
+    const char *name; /* NULL: none */
+    const char *backend;
+    const char *command;
+    pid_t pid;
+};
+/* From here on pid and its descendants are a session.  -ESHUTDOWN, -EPIPE: the mount went
+ * meanwhile; nothing of pid has run yet, so begin again with attach_open(). */
+MUST_USE int attach_begin(struct attach *a, const struct attach_session *session,
+                          struct error *err);
+/* Ends the session, and the daemon if it was for sessions and no other one lives. */
+MUST_USE int attach_end(struct attach *a, int status, struct error *err);
+/* CLEANUP(attach_close): hanging up ends a session that was not ended. */
+void attach_close(struct attach *a);
+
+#endif

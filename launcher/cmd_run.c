@@ -1,0 +1,348 @@
+/* cmd_run.c - ccfs run: one command, one session, from its mount to its summary.
+ *
+ *   (1) Whatever happens, the order is: the command is gone, its session is ended and drained, the
+ *       mount is gone unless somebody else needs it, the terminal is as it was.
+ *   (2) Nothing runs without its mount, its limits and its filter: an error on the way ends it all.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/base/clock.h"
+#include "journal/base/fd.h"
+#include "journal/base/log.h"
+#include "journal/base/text.h"
+#include "launcher/attach.h"
+#include "launcher/backend.h"
+#include "launcher/cgroup.h"
+#include "launcher/commands.h"
+#include "launcher/config.h"
+#include "launcher/control_client.h"
+#include "launcher/pty.h"
+#include "launcher/session.h"
+#include "launcher/summary.h"
+#include "launcher/workspace.h"
+
+static const struct cli_verb verb = {
+    .name = "run",
+    .usage = "[OPTION…] -- COMMAND [ARGUMENT…]",
+    .about = "Runs COMMAND in a session of its own: it sees the workspace at /workspace and "
+             "nothing else of\n"
+             "this machine that it could change, and what it does is journaled.  Ends with a "
+             "summary on\n"
+             "stderr and COMMAND's exit code.  Makes the workspace and mounts it where that is not "
+             "done.\n",
+    .examples = "  ccfs run -- npm install\n"
+                "  ccfs run -- bash                     a shell\n"
+                "  ccfs run --cd Research -- python3 analyse.py\n"
+                "  ccfs run --session night -- make     give the session a name\n",
+    .operands_min = 1,
+    .operands_max = -1,
+    .stops_at_operand = true,
+};
+
+static const struct backend *const backends[] = {&backend_sandbox};
+
+/* Everything that a session holds; released by run_release() in the order of invariant (1). */
+struct run {
+    struct cli *cli;
+    const struct backend *backend;
+    const char *name;
+    const char *folder_wish;
+    struct cli_list env;
+    struct workspace workspace;
+    struct config config;
+    struct attach attach;
+    struct backend_task task;
+    struct cgroup cgroup;
+    struct pty pty;
+    int signals;
+    char folder[4200]; /* as the command sees it */
+    char *command;     /* its words, for people */
+    int64_t began;
+};
+
+/* ---- what was asked ---- */
+
+static int choose_backend(struct run *run, const char *name)
+{
+    const char *names[COUNT_OF(backends)];
+    for (size_t i = 0; i < COUNT_OF(backends); i++) {
+        names[i] = backends[i]->name;
+        if (!name || strcmp(name, names[i]) == 0) {
+            run->backend = backends[i];
+            return 0;
+        }
+    }
+    const char *near = cli_suggest(name, names, COUNT_OF(names));
+    if (near)
+        return cli_misuse(&verb, "unknown backend '%s'; did you mean '%s'?", name, near);
+    return cli_misuse(&verb, "unknown backend '%s'; there is: sandbox", name);
+}
+
+static bool is_variable(const char *item)
+{
+    size_t n = strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && n < 100 && !isdigit((unsigned char)item[0]) && item[n] == '=';
+}
+
+static int check_words(const struct run *run)
+{
+    size_t n = run->name ? strlen(run->name) : 1;
+    for (size_t i = 0; i < run->env.count; i++)
+        if (!is_variable(run->env.items[i]))
+            return cli_misuse(&verb, "--env wants NAME=VALUE");
+    if (n == 0 || n > 64 || (run->name && strspn(run->name, "0123456789") == n))
+        return cli_misuse(&verb, "--session wants a name of 1 to 64 characters that is no number");
+    for (size_t i = 0; run->name && i < n; i++)
+        if (!isgraph((unsigned char)run->name[i]))
+            return cli_misuse(&verb, "--session wants a name without spaces, of plain letters");
+    return 0;
+}
+
+/* The command's words, as a person would recognise them; shortened where they are very long. */
+static int name_command(struct run *run, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf words = STRBUF_EMPTY;
+    for (int i = 0; i < run->cli->operand_count && words.bytes < 4000; i++) {
+        if (i)
+            strbuf_add_text(&words, " ");
+        strbuf_add(&words, run->cli->operands[i], strnlen(run->cli->operands[i], 4000));
+    }
+    run->command = strbuf_take(&words);
+    return run->command ? 0 : error_say(err, ENOMEM, "no memory for the command");
+}
+
+/* ---- before it starts ---- */
+
+static int ensure_workspace(struct run *run, struct error *err)
+{
+    char shown[512];
+    bool made = false;
+    int r = workspace_open_as_is(run->cli, &run->workspace, err);
+    if (r != -ENOENT)
+        return r;
+    TRY(workspace_create(run->cli, &run->workspace, &made, err));
+    workspace_show_path(run->workspace.path, shown, sizeof shown);
+    if (made)
+        log_line("made the workspace %s", shown);
+    return 0;
+}
+
+/* DIR relative to the workspace, or as the command would call it: /workspace/DIR. */
+static int find_folder(struct run *run, struct error *err)
+{
+    const char *wish = run->folder_wish ? run->folder_wish : "Projects";
+    struct stat st;
+    if (strncmp(wish, "/workspace", 10) == 0 && (wish[10] == '/' || wish[10] == '\0'))
+        wish += 10;
+    else if (wish[0] == '/')
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "--cd %s is outside the workspace, where the command cannot be", wish);
+    wish += strspn(wish, "/");
+    CLEANUP(fd_close) int fd = fd_open_beneath(run->workspace.root, wish, O_PATH | O_DIRECTORY, 0);
+    bool there = fd >= 0 && fstat(fd, &st) == 0 && strncmp(wish, ".ccfs", 5) != 0;
+    if (!there && run->folder_wish)
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "--cd %s: there is no such folder in the workspace", run->folder_wish);
+    snprintf(run->folder, sizeof run->folder, "/workspace%s%s", there && *wish ? "/" : "",
+             there ? wish : "");
+    return 0;
+}
+
+static void say_limits(const struct run *run)
+{
+    if (!run->cli->verbose)
+        return;
+    log_line("mounted on %s", run->attach.mountpoint);
+    log_line("memory is bounded by %s, processes by %s",
+             run->cgroup.memory[0] ? "a cgroup" : "rlimits (each process for itself)",
+             run->cgroup.processes[0] ? "a cgroup" : "rlimits");
+}
+
+/* ---- starting ---- */
+
+static void job_of(const struct run *run, struct backend_job *out)
+{
+    *out = (struct backend_job){
+        .workspace = &run->workspace,
+        .config = &run->config,
+        .mountpoint = run->attach.mountpoint,
+        .folder = run->folder,
+        .command = run->cli->operands,
+        .env = &run->env,
+        .terminal = run->pty.slave,
+        .memory_by_cgroup = run->cgroup.memory[0] != '\0',
+    };
+}
+
+/* Drops a command that has not begun. */
+static void give_up(struct run *run)
+{
+    int unused = 0;
+    if (run->task.pid > 0) {
+        run->backend->stop(&run->task);
+        (void)run->backend->finish(&run->task, &unused, NULL);
+    }
+    cgroup_remove(&run->cgroup);
+}
+
+/* One try: the mount may be on its way out, because another session has just ended. */
+static int begin(struct run *run, struct error *err)
+{
+    struct backend_job job;
+    TRY(attach_open(&run->workspace, &run->attach, err));
+    job_of(run, &job);
+    TRY(run->backend->prepare(&job, &run->task, err));
+    cgroup_make(run->task.pid, &run->config.sandbox, &run->cgroup);
+    const struct attach_session session = {
+        .name = run->name,
+        .backend = run->backend->name,
+        .command = run->command,
+        .pid = run->task.pid,
+    };
+    return attach_begin(&run->attach, &session, err);
+}
+
+static int begin_surely(struct run *run, struct error *err)
+{
+    int r = 0;
+    for (int i = 0; i < 5; i++) {
+        r = begin(run, err);
+        if (r != -ESHUTDOWN && r != -EPIPE)
+            return r;
+        give_up(run);
+        attach_close(&run->attach);
+    }
+    return r;
+}
+
+static int prepare(struct run *run, struct error *err)
+{
+    TRY(name_command(run, err));
+    TRY(ensure_workspace(run, err));
+    TRY(config_load(&run->workspace, &run->config, err));
+    TRY(find_folder(run, err));
+    TRY(run->backend->check(err));
+    TRY(session_signals(&run->signals, err));
+    if (pty_wanted())
+        TRY(pty_open(&run->pty, err));
+    return 0;
+}
+
+/* ---- running and ending ---- */
+
+static int run_command(struct run *run, int *exit_code, struct error *err)
+{
+    struct backend_job job;
+    struct session_watch watch = {.task = &run->task,
+                                  .pty = &run->pty,
+                                  .signals = run->signals,
+                                  .daemon = run->attach.daemon.fd};
+    int signal = 0;
+    job_of(run, &job);
+    run->began = clock_now_ns();
+    TRY(run->backend->go(&job, &run->task, err));
+    TRY(pty_raw(&run->pty, err));
+    enum ending ending = session_watch(&watch, &signal);
+    if (ending != ENDING_ITSELF)
+        run->backend->stop(&run->task);
+    TRY(run->backend->finish(&run->task, exit_code, ending == ENDING_ITSELF ? err : NULL));
+    pty_drain(&run->pty);
+    if (ending == ENDING_SIGNAL)
+        *exit_code = 128 + signal;
+    if (ending == ENDING_MOUNT)
+        return error_say(err, EIO,
+                         "the mount went away, so the session was ended; see .ccfs/daemon.log");
+    return 0;
+}
+
+static void summarise(struct run *run, int exit_code)
+{
+    struct error err = ERROR_NONE;
+    struct summary summary = {
+        .session = run->attach.session,
+        .command = run->command,
+        .took_ns = clock_now_ns() - run->began,
+        .exit_code = exit_code,
+        .workspace_option = run->cli->workspace,
+    };
+    if (workspace_become_owner(&run->workspace, &err) < 0 ||
+        summary_print(&run->workspace, &summary, &err) < 0)
+        log_error(&err);
+}
+
+/* Invariant (1), also after an error half way. */
+static int end(struct run *run, int exit_code, struct error *err)
+{
+    give_up(run);
+    pty_close(&run->pty);
+    return run->attach.daemon.fd >= 0 ? attach_end(&run->attach, exit_code, err) : 0;
+}
+
+static int run_session(struct run *run, struct error *err)
+{
+    int exit_code = EXIT_FAILED;
+    struct error later = ERROR_NONE;
+    int r = prepare(run, err);
+    if (r == 0)
+        r = begin_surely(run, err);
+    if (r == 0) {
+        say_limits(run);
+        r = run_command(run, &exit_code, err);
+    }
+    if (r < 0)
+        exit_code = (int)cli_exit_code(err);
+    int ended = end(run, exit_code, &later);
+    if (r < 0)
+        log_error(err);
+    if (ended < 0 && r == 0)
+        log_error(&later);
+    if (run->attach.session)
+        summarise(run, exit_code);
+    return exit_code;
+}
+
+static void run_release(struct run *run)
+{
+    pty_close(&run->pty);
+    attach_close(&run->attach);
+    config_release(&run->config);
+    workspace_close(&run->workspace);
+    fd_close(&run->signals);
+    free(run->command);
+}
+
+int cmd_run(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(run_release)
+    struct run run = {
+        .cli = cli,
+        .workspace = WORKSPACE_NONE,
+        .attach = ATTACH_NONE,
+        .task = BACKEND_TASK_NONE,
+        .pty = PTY_NONE,
+        .signals = -1,
+    };
+    struct error err = ERROR_NONE;
+    const char *backend = NULL;
+    const struct cli_option options[] = {
+        {"backend", 0, OPTION_TEXT, &backend, "NAME", "sandbox (the only one so far)"},
+        {"cd", 0, OPTION_TEXT, &run.folder_wish, "DIR",
+         "start in this folder of the workspace (else Projects)"},
+        {"env", 'e', OPTION_LIST, &run.env, "K=V", "give COMMAND this variable; it inherits none"},
+        {"session", 's', OPTION_TEXT, &run.name, "NAME",
+         "a name for the session, beside its number"},
+    };
+    if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
+        return cli->exit_code;
+    int wrong = choose_backend(&run, backend);
+    if (!wrong)
+        wrong = check_words(&run);
+    return wrong ? wrong : run_session(&run, &err);
+}

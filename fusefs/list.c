@@ -73,7 +73,8 @@ int list_next(struct fusefs *fs, struct handle *handle, struct list_item *out)
 int list_meet(struct fusefs *fs, const struct handle *handle, const struct list_item *item,
               struct entry *out)
 {
-    CLEANUP(place_release) struct place at = {.nodes = NULL};
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     TRY(place_find(fs->nodes, handle->node->number, item->name, &at));
     return entry_meet(&at, out);
 }

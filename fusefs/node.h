@@ -61,9 +61,11 @@ struct nodes {
     uint64_t device; /* of the workspace: what lies on another one is not shown */
 };
 
-#define PLACE_PATH_MAX 4096
+/* A path relative to a folder may have PATH_MAX bytes of its own. */
+#define PLACE_PATH_MAX 8192
 
-/* A name in a folder, and a descriptor of that folder for *at calls. */
+/* A name in a folder, and a descriptor of that folder for *at calls.  Declared with its end and without
+ * clearing the path:  CLEANUP(place_release) struct place at; place_none(&at); */
 struct place {
     struct nodes *nodes;  /* NULL: none */
     struct node *folder;
@@ -72,6 +74,13 @@ struct place {
     const struct zone *zone; /* of what the name means, or would mean */
     char path[PLACE_PATH_MAX]; /* relative to the workspace */
 };
+
+static inline void place_none(struct place *at)
+{
+    at->nodes = NULL;
+    at->zone = NULL;
+    at->path[0] = '\0';
+}
 
 MUST_USE int nodes_make(int root, const struct zones *zones, struct vault *vault, size_t fd_limit,
                         struct nodes **out, struct error *err);

@@ -55,7 +55,8 @@ static void tell(struct fusefs *fs, const char *path)
     struct node *parent = fd < 0 ? NULL : known_node(fs, fd, "", NULL);
     if (!parent)
         return; /* the kernel does not know the folder */
-    CLEANUP(place_release) struct place at = {.nodes = NULL};
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     if (name[0] && place_find(fs->nodes, parent->number, name, &at) == 0)
         tell_object(fs, &at);
     fuse_lowlevel_notify_inval_inode(fs->session, parent->number, 0, 0);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -276,7 +277,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t number, struct stat *attr, int
 static void op_readlink(fuse_req_t req, fuse_ino_t number)
 {
     struct caller caller = caller_of(req);
-    char target[PLACE_PATH_MAX + 1];
+    char target[PATH_MAX + 1];
     int r = attr_readlink(fs_of(req), &caller, number, target, sizeof target);
     if (r < 0)
         reply_status(req, r);

@@ -16,8 +16,6 @@
 #include "journal/base/fd.h"
 #include "journal/xattr.h"
 
-#define PLACE_NONE ((struct place){.nodes = NULL})
-
 int entry_meet(struct place *at, struct entry *out)
 {
     struct attr attr;
@@ -42,9 +40,8 @@ static int refuse_hidden(struct fusefs *fs, const struct caller *caller, const s
 int tree_lookup(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
                 struct entry *out)
 {
-    CLEANUP(place_release) struct place at = PLACE_NONE;
-    at.path[0] = '\0';
-    at.zone = NULL;
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     int r = place_find(fs->nodes, folder, name, &at);
     if (r == -ENOENT)
         return refuse_hidden(fs, caller, &at);
@@ -110,7 +107,8 @@ static int create_new(struct fusefs *fs, const struct caller *caller, uint64_t f
                       const char *name, struct creation *what, struct entry *out)
 {
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    CLEANUP(place_release) struct place at = PLACE_NONE;
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     TRY(place_find(fs->nodes, folder, name, &at));
     TRY(allow(fs, caller, what->op, at.zone, WISH_ALTER, at.path, NULL));
     if (what->op != OP_MKDIR && what->op != OP_SYMLINK)
@@ -153,7 +151,8 @@ int tree_mknod(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
 {
     struct creation what = {.op = S_ISREG(mode) ? OP_CREATE : OP_MKNOD, .mode = mode, .fd = -1};
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
-        CLEANUP(place_release) struct place at = PLACE_NONE;
+        CLEANUP(place_release) struct place at;
+        place_none(&at);
         TRY(place_find(fs->nodes, folder, name, &at));
         return refuse(fs, caller, OP_MKNOD, at.path, NULL, EPERM, "device nodes are refused");
     }
@@ -205,7 +204,8 @@ int tree_link(struct fusefs *fs, const struct caller *caller, uint64_t number, u
               const char *name, struct entry *out)
 {
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    CLEANUP(place_release) struct place at = PLACE_NONE;
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     struct node *node = node_get(fs->nodes, number);
     if (!node)
@@ -294,7 +294,8 @@ static int remove_one_name(struct fusefs *fs, const struct place *at, struct cha
 int tree_unlink(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name)
 {
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    CLEANUP(place_release) struct place at = PLACE_NONE;
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     TRY(place_find(fs->nodes, folder, name, &at));
     TRY(allow(fs, caller, OP_UNLINK, at.zone, WISH_ALTER, at.path, NULL));
     struct change_spec spec = spec_for(fs, caller, OP_UNLINK, at.path);
@@ -325,7 +326,8 @@ static int refuse_zone_root(struct fusefs *fs, const struct caller *caller, enum
 int tree_rmdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name)
 {
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    CLEANUP(place_release) struct place at = PLACE_NONE;
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     CLEANUP(strbuf_release) struct strbuf xattrs = STRBUF_EMPTY;
     TRY(place_find(fs->nodes, folder, name, &at));
     TRY(refuse_zone_root(fs, caller, OP_RMDIR, &at, NULL));
@@ -363,6 +365,15 @@ struct move {
     struct node *target_node;
     unsigned flags;
 };
+
+static void move_none(struct move *m, unsigned flags)
+{
+    place_none(&m->from);
+    place_none(&m->to);
+    m->target = (struct attr){0};
+    m->source_node = m->target_node = NULL;
+    m->flags = flags;
+}
 
 static void move_release(struct fusefs *fs, struct move *m)
 {
@@ -478,7 +489,8 @@ int tree_rename(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    struct move m = {.flags = flags};
+    struct move m;
+    move_none(&m, flags);
     int r = place_find(fs->nodes, folder, name, &m.from);
     if (r == 0)
         r = place_find(fs->nodes, new_folder, new_name, &m.to);

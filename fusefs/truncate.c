@@ -120,7 +120,8 @@ static int apply(struct cut *cut, struct error *err)
 {
     if (!cut->swap)
         return ftruncate(cut->fd, cut->size) < 0 ? -errno : 0;
-    CLEANUP(place_release) struct place at = {.nodes = NULL};
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
     TRY(find_place(cut->fs, cut->node, &at));
     return swap_inode(cut, &at, err);
 }

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -131,7 +133,7 @@ int fd_copy(int from, int to, int64_t size)
     return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
-int fd_open_beneath(int dir, const char *path, int flags, unsigned mode)
+static int open_beneath(int dir, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
@@ -139,12 +141,41 @@ int fd_open_beneath(int dir, const char *path, int flags, unsigned mode)
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     for (;;) {
-        long fd = syscall(SYS_openat2, dir, path[0] ? path : ".", &how, sizeof how);
+        long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
         if (fd >= 0)
             return (int)fd;
         if (errno != EAGAIN && errno != EINTR) /* EAGAIN: a rename raced with the walk */
             return -errno;
     }
+}
+
+/* Where to cut a path that is too long for one system call: behind the last whole part that fits. */
+static size_t cut_at(const char *path)
+{
+    size_t cut = PATH_MAX - 1;
+    while (cut > 0 && path[cut] != '/')
+        cut--;
+    return cut;
+}
+
+int fd_open_beneath(int dir, const char *path, int flags, unsigned mode)
+{
+    CLEANUP(fd_close) int folder = -1;
+    while (strlen(path) >= PATH_MAX) {
+        char part[PATH_MAX];
+        size_t n = cut_at(path);
+        if (n == 0)
+            return -ENAMETOOLONG;
+        memcpy(part, path, n);
+        part[n] = '\0';
+        int next = open_beneath(folder < 0 ? dir : folder, part, O_PATH | O_DIRECTORY, 0);
+        if (next < 0)
+            return next;
+        fd_close(&folder);
+        folder = next;
+        path += n + 1;
+    }
+    return open_beneath(folder < 0 ? dir : folder, path[0] ? path : ".", flags, mode);
 }
 
 uint64_t fd_raise_limit(void)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,8 +20,7 @@ static const uint64_t for_everybody =
     BIT(CAP_DAC_OVERRIDE) |
     BIT(CAP_DAC_READ_SEARCH) |          /* the kernel has checked the caller already */
     BIT(CAP_SETUID) | BIT(CAP_SETGID) | /* fsuid of the caller */
-    BIT(CAP_SYS_PTRACE) |               /* the names of callers' programs */
-    BIT(CAP_SYS_RESOURCE);              /* 10,000 open files */
+    BIT(CAP_SYS_PTRACE);                /* the names of callers' programs */
 
 static const uint64_t for_the_owner = BIT(CAP_SYS_ADMIN);
 
@@ -59,6 +59,9 @@ int privilege_drop(const struct workspace *w, struct error *err)
     if (geteuid() != 0)
         return 0;
     uint64_t keep = permitted() & (w->owner == 0 ? for_everybody : for_the_owner);
+    /* Capabilities stay while a thread acts under a caller's fsuid: the kernel has checked the caller. */
+    if (w->owner == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+        return error_set(err, errno, "keep capabilities under a caller's fsuid");
     drop_bounding_set(keep);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return error_set(err, errno, "keep CAP_SYS_ADMIN");

@@ -29,11 +29,13 @@ void attach_close(struct attach *a)
 /* 1: attached; 0: no daemon runs. */
 static int look(const struct workspace *w, struct attach *a, struct error *err)
 {
+    struct mount_record record;
     int runs = control_connect(w->root, &a->daemon, err);
     if (runs <= 0)
         return runs;
     TRY(control_ask(&a->daemon, "status", NULL, NULL, err));
-    a->temporary = control_number(&a->daemon, "ends_with_sessions") == 1;
+    mountpoint_recorded(w, &record);
+    a->temporary = record.for_sessions;
     const char *mountpoint = control_value(&a->daemon, "mountpoint");
     a->mountpoint = mountpoint ? strdup(mountpoint) : NULL;
     return a->mountpoint ? 1
@@ -47,8 +49,6 @@ static int start(const struct workspace *w, struct error *err)
     TRY(mountpoint_default(w, &mountpoint, err));
     options.mountpoint = mountpoint;
     int r = daemon_start(w, &options, err);
-    if (r < 0 && r != -EBUSY)
-        mountpoint_forget(mountpoint);
     free(mountpoint);
     return r;
 }
@@ -109,8 +109,10 @@ static int end_session(struct attach *a, int status, struct error *err)
 int attach_end(struct attach *a, int status, struct error *err)
 {
     int r = a->session ? end_session(a, status, err) : 0;
-    if (r == -EPIPE)
-        return r; /* the daemon is gone, and said so */
+    if (r == -EPIPE) {
+        mountpoint_clean(a->mountpoint);
+        return r;
+    }
     if (!a->temporary)
         return r;
     struct error later = ERROR_NONE;

@@ -33,7 +33,8 @@ struct attach_session {
  * meanwhile; nothing of pid has run yet, so begin again with attach_open(). */
 MUST_USE int attach_begin(struct attach *a, const struct attach_session *session,
                           struct error *err);
-/* Ends the session, and the daemon if it was for sessions and no other one lives. */
+/* Ends the session, and the daemon if it was for sessions and no other one lives.  -EPIPE: the
+ * daemon is dead, its mount was taken away, and what it had not drained is still in the intake. */
 MUST_USE int attach_end(struct attach *a, int status, struct error *err);
 /* CLEANUP(attach_close): hanging up ends a session that was not ended. */
 void attach_close(struct attach *a);

@@ -137,6 +137,7 @@ static void add_fd(struct strbuf *args, const char *option, int fd)
 static void add_system(struct strbuf *args)
 {
     static const char *const folders[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+    ADD(args, "--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/var");
     ADD(args, "--ro-bind", "/usr", "/usr");
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
         char target[256];
@@ -162,6 +163,22 @@ static void add_etc(struct strbuf *args)
     };
     for (size_t i = 0; i < COUNT_OF(shared); i++)
         ADD(args, "--ro-bind-try", shared[i], shared[i]);
+}
+
+/* What of /proc tells about the host and is nobody's business in here: Docker hides the same. */
+static void hide_proc(struct strbuf *args)
+{
+    static const char *const files[] = {
+        "/proc/kcore",       "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
+        "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts",
+    };
+    static const char *const folders[] = {"/proc/acpi", "/proc/asound", "/proc/scsi"};
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (access(files[i], F_OK) == 0)
+            ADD(args, "--ro-bind", "/dev/null", files[i]);
+    for (size_t i = 0; i < COUNT_OF(folders); i++)
+        if (access(folders[i], F_OK) == 0)
+            ADD(args, "--tmpfs", folders[i], "--remount-ro", folders[i]);
 }
 
 static const struct {
@@ -226,6 +243,7 @@ static void add_folders(struct strbuf *args, const struct backend_job *job)
     char size[24];
     snprintf(size, sizeof size, "%llu", (unsigned long long)job->config->sandbox.tmp_bytes);
     ADD(args, "--proc", "/proc", "--dev", "/dev");
+    hide_proc(args);
     ADD(args, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
     ADD(args, "--perms", "1777", "--size", size, "--tmpfs", "/tmp");
     ADD(args, "--size", size, "--tmpfs", "/home", "--dir", "/home/agent");

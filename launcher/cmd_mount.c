@@ -82,7 +82,9 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
     fd_raise_limit();
     r = privilege_drop(w, err);
     if (r == 0) {
-        mountpoint_record(w, mountpoint);
+        struct mount_record record = {.for_sessions = wish->ends_with_sessions};
+        snprintf(record.path, sizeof record.path, "%s", mountpoint);
+        mountpoint_record(w, &record);
         r = fusefs_serve(&options, err);
     }
     if (r == 0)
@@ -104,8 +106,6 @@ static int stay(const struct workspace *w, const struct mount_request *wish, con
         r = daemon_check_fuse(err);
     if (r == 0)
         r = serve(w, wish, mountpoint, err);
-    if (mountpoint)
-        mountpoint_forget(mountpoint);
     free(mountpoint);
     if (r < 0 && wish->ready_fd)
         daemon_tell((int)wish->ready_fd, err);
@@ -125,8 +125,6 @@ static int detach(const struct workspace *w, const char *given, struct error *er
     if (r == 0) {
         workspace_show_path(w->path, shown, sizeof shown);
         printf("%s is mounted on %s\n", shown, mountpoint);
-    } else {
-        mountpoint_forget(mountpoint);
     }
     free(mountpoint);
     return r;

@@ -17,6 +17,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "journal/base/text.h"
+#include "journal/journal.h"
 #include "launcher/attach.h"
 #include "launcher/backend.h"
 #include "launcher/cgroup.h"
@@ -262,7 +263,23 @@ static int run_command(struct run *run, int *exit_code, struct error *err)
     return 0;
 }
 
-static void summarise(struct run *run, int exit_code)
+/* Whoever set CCFS_WORKSPACE has it set for the next command, too. */
+static const char *option_for_hints(const struct cli *cli)
+{
+    const char *set = getenv("CCFS_WORKSPACE");
+    return cli->workspace && set && strcmp(cli->workspace, set) == 0 ? NULL : cli->workspace;
+}
+
+/* A daemon that died has left things in the intake: opening the journal recovers them. */
+static int recover(const struct workspace *w, struct error *err)
+{
+    struct journal *j = NULL;
+    int r = journal_open(w->root, &j, err);
+    journal_close(&j);
+    return r == -EBUSY ? 0 : r; /* another daemon is at it already */
+}
+
+static void summarise(struct run *run, int exit_code, bool daemon_died)
 {
     struct error err = ERROR_NONE;
     struct summary summary = {
@@ -270,10 +287,14 @@ static void summarise(struct run *run, int exit_code)
         .command = run->command,
         .took_ns = clock_now_ns() - run->began,
         .exit_code = exit_code,
-        .workspace_option = run->cli->workspace,
+        .workspace_option = option_for_hints(run->cli),
     };
-    if (workspace_become_owner(&run->workspace, &err) < 0 ||
-        summary_print(&run->workspace, &summary, &err) < 0)
+    int r = workspace_become_owner(&run->workspace, &err);
+    if (r == 0 && daemon_died)
+        r = recover(&run->workspace, &err);
+    if (r == 0)
+        r = summary_print(&run->workspace, &summary, &err);
+    if (r < 0)
         log_error(&err);
 }
 
@@ -304,7 +325,7 @@ static int run_session(struct run *run, struct error *err)
     if (ended < 0 && r == 0)
         log_error(&later);
     if (run->attach.session)
-        summarise(run, exit_code);
+        summarise(run, exit_code, ended == -EPIPE);
     return exit_code;
 }
 

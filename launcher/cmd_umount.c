@@ -33,10 +33,8 @@ static int clean(const struct workspace *w, struct error *err)
     char *mountpoint = NULL;
     TRY(mountpoint_find(w, &mountpoint, err));
     int r = mountpoint_detach(mountpoint, true, err);
-    if (r == 0) {
-        mountpoint_forget(mountpoint);
+    if (r == 0)
         printf("cleaned up the dead mount on %s\n", mountpoint);
-    }
     free(mountpoint);
     return r;
 }

@@ -114,13 +114,10 @@ int mountpoint_default(const struct workspace *w, char **out, struct error *err)
     return take_text(&path, out, err);
 }
 
-void mountpoint_forget(const char *path)
+void mountpoint_clean(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    bool ours = strncmp(path, "/run/ccfs/", 10) == 0 || strncmp(path, "/tmp/ccfs-", 10) == 0 ||
-                (slash && slash - path > 5 && memcmp(slash - 5, "/ccfs", 5) == 0);
-    if (ours)
-        (void)rmdir(path);
+    if (is_dead(AT_FDCWD, path))
+        (void)!mountpoint_detach(path, true, NULL);
 }
 
 /* ---- one that was given ---- */
@@ -278,14 +275,31 @@ static int is_mounted(const struct workspace *w, const char *mountpoint, struct 
     return found;
 }
 
+/* A word, a newline, the path. */
 #define RECORD STATE_FOLDER "/mountpoint"
+#define FOR_SESSIONS "sessions\n"
+#define FOR_A_PERSON "person\n"
 
-void mountpoint_record(const struct workspace *w, const char *path)
+void mountpoint_record(const struct workspace *w, const struct mount_record *record)
 {
+    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
     CLEANUP(fd_close)
     int fd = fd_open_beneath(w->root, RECORD, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0600);
-    if (fd >= 0 && fd_write_all(fd, path, strlen(path)) < 0)
+    strbuf_add_text(&text, record->for_sessions ? FOR_SESSIONS : FOR_A_PERSON);
+    strbuf_add_text(&text, record->path);
+    if (fd >= 0 && (text.failed || fd_write_all(fd, text.data, text.bytes) < 0))
         mountpoint_unrecord(w);
+}
+
+void mountpoint_recorded(const struct workspace *w, struct mount_record *out)
+{
+    char text[sizeof out->path + 16];
+    CLEANUP(fd_close) int fd = fd_open_beneath(w->root, RECORD, O_RDONLY | O_NONBLOCK, 0);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *newline = strchr(text, '\n');
+    out->for_sessions = strncmp(text, FOR_SESSIONS, strlen(FOR_SESSIONS)) == 0;
+    snprintf(out->path, sizeof out->path, "%s", newline ? newline + 1 : "");
 }
 
 void mountpoint_unrecord(const struct workspace *w)
@@ -297,17 +311,15 @@ void mountpoint_unrecord(const struct workspace *w)
 int mountpoint_find(const struct workspace *w, char **out, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
-    CLEANUP(fd_close) int fd = fd_open_beneath(w->root, RECORD, O_RDONLY | O_NONBLOCK, 0);
-    char text[4096];
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    struct mount_record record;
     char shown[512];
-    text[n > 0 ? n : 0] = '\0';
-    int found = text[0] == '/' ? is_mounted(w, text, err) : 0;
+    mountpoint_recorded(w, &record);
+    int found = record.path[0] == '/' ? is_mounted(w, record.path, err) : 0;
     TRY(found);
     workspace_show_path(w->path, shown, sizeof shown);
     if (!found)
         return error_say(err, ENOENT, "%s is not mounted", shown);
-    strbuf_add_text(&path, text);
+    strbuf_add_text(&path, record.path);
     return take_text(&path, out, err);
 }
 

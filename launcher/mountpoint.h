@@ -6,7 +6,8 @@
 
 /* The folder that belongs to this workspace alone: /run/ccfs/UID/NAME-HASH as root,
  * $XDG_RUNTIME_DIR/ccfs/NAME-HASH or /tmp/ccfs-UID/NAME-HASH else.  Made when it is not there, on a
- * path that nobody else can change.  *out: free(). */
+ * path that nobody else can change, and left there: another session may be about to mount on it.
+ * *out: free(). */
 MUST_USE int mountpoint_default(const struct workspace *w, char **out, struct error *err);
 
 /* One that a person gave: made absolute; made when it is not there; an empty folder, no mountpoint,
@@ -14,8 +15,14 @@ MUST_USE int mountpoint_default(const struct workspace *w, char **out, struct er
 MUST_USE int mountpoint_check(const struct workspace *w, const char *given, char **out,
                               struct error *err);
 
-/* The daemon leaves word of where it mounts, for the case that it is killed. */
-void mountpoint_record(const struct workspace *w, const char *path);
+/* The daemon leaves word of where it mounts, for the case that it is killed, and of whether it is
+ * there for sessions only: every session that ends must know. */
+struct mount_record {
+    bool for_sessions;
+    char path[4096]; /* "": none */
+};
+void mountpoint_record(const struct workspace *w, const struct mount_record *record);
+void mountpoint_recorded(const struct workspace *w, struct mount_record *out);
 void mountpoint_unrecord(const struct workspace *w);
 /* The recorded one, when the kernel still lists it as a mount of ours.  -ENOENT: nowhere. */
 MUST_USE int mountpoint_find(const struct workspace *w, char **out, struct error *err);
@@ -23,7 +30,7 @@ MUST_USE int mountpoint_find(const struct workspace *w, char **out, struct error
 /* Unmounts without the daemon's help: umount2(2) where allowed, fusermount3 else. */
 MUST_USE int mountpoint_detach(const char *path, bool lazy, struct error *err);
 
-/* Removes the folder that mountpoint_default() made; keeps what is not empty or not ours. */
-void mountpoint_forget(const char *path);
+/* After a daemon died: takes its mount away where it answers nothing any more. */
+void mountpoint_clean(const char *path);
 
 #endif

@@ -330,6 +330,10 @@ enum bound {
 /* op_changes(), outcome ok or open, not EVENT_BY_UNDO */
 #define IS_CHANGE " AND e.op BETWEEN 1 AND 16 AND e.outcome IN (0,3) AND e.flags&4=0"
 
+/* What an agent did or tried, and undos: the rest only says when the journal ran and was read. */
+#define IS_DEED " AND (e.op<32 OR e.op=35)"
+#define NEWEST_FIRST " ORDER BY e.id DESC"
+
 struct search {
     const struct history_filter *filter;
     bool by_path;
@@ -430,7 +434,7 @@ static int search_limit(struct history *h, struct search *search, bool *empty, s
                                  "SELECT e.id,p.bytes,q.bytes FROM event e"
                                  " LEFT JOIN path p ON p.id=e.path"
                                  " LEFT JOIN path q ON q.id=e.path2",
-                                 " ORDER BY e.id DESC");
+                                 search->filter->limit_deeds ? IS_DEED NEWEST_FIRST : NEWEST_FIRST);
     while (found < search->filter->limit) {
         int r = stmt_step(&s, err);
         TRY(r);

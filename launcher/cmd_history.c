@@ -498,6 +498,7 @@ int cmd_history(struct cli *cli, int argc, char **argv)
     struct error err = ERROR_NONE;
     struct history_filter filter = HISTORY_ALL;
     filter.limit = wishes.limit;
+    filter.limit_deeds = !wishes.json && !wishes.all && !wishes.op;
     if (wishes.limit == UINT64_MAX)
         filter.limit = wishes.json ? 0 : LIMIT_FOR_PEOPLE;
     int r = look_back(cli, &wishes, &filter, &err);

@@ -108,11 +108,22 @@ static int show_session(struct show *show, const struct event *e)
     return 0;
 }
 
-static void show_process(struct show *show, const char *label, const struct actor *actor)
+/* Ancestors may have command lines of pages: a line each, --json has them whole. */
+static void shorten_line(struct show *show)
+{
+    CLEANUP(strbuf_release) struct strbuf whole = show->line;
+    show->line = STRBUF_EMPTY;
+    render_shortened(&show->line, strbuf_text(&whole), show->screen.columns);
+}
+
+static void show_process(struct show *show, const char *label, const struct actor *actor,
+                         bool shortened)
 {
     begin_line(show, label);
     strbuf_add_format(&show->line, "%d  ", (int)actor->pid);
     render_name(&show->line, actor->cmdline && *actor->cmdline ? actor->cmdline : actor->exe);
+    if (shortened)
+        shorten_line(show);
     end_line(show);
 }
 
@@ -125,7 +136,7 @@ static void show_actor(struct show *show, const struct event *e)
         end_line(show);
         return;
     }
-    show_process(show, "by", actor);
+    show_process(show, "by", actor, false);
     show_name(show, "program", actor->exe);
     begin_line(show, "user");
     strbuf_add_format(&show->line, "%u, group %u", actor->uid, actor->gid);
@@ -147,7 +158,7 @@ static int show_ancestors(struct show *show, const struct event *e)
         if (r == -ENOENT)
             return 0;
         TRY(r);
-        show_process(show, "child of", &actor);
+        show_process(show, "child of", &actor, true);
         parent = actor.parent;
     }
     return 0;

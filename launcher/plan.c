@@ -164,7 +164,7 @@ static void say_noun(struct strbuf *out, const struct undo_item **items, size_t 
     else if (folders == count)
         strbuf_add_text(out, many ? "folders" : "folder");
     else
-        strbuf_add_text(out, "files and folders");
+        strbuf_add_text(out, "items");
 }
 
 static void say_bytes(struct strbuf *out, const struct undo_item **items, size_t count)

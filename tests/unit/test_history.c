@@ -192,6 +192,10 @@ static void a_limit_keeps_the_newest(void **state)
     FINDS(w, "4 ", .limit = 1, .last_id = 4);
     FINDS(w, "", .limit = 2, .path = "nowhere");
     FINDS(w, "1 2 3 4 5 6 ", .limit = 1000);
+    given_event(w, ROW(7, 40 * S, 0, OP_GAP));
+    given_event(w, ROW(8, 41 * S, 0, OP_HISTORY));
+    FINDS(w, "8 ", .limit = 1);
+    FINDS(w, "6 ", .limit = 1, .limit_deeds = true);
 }
 
 static void many_paths_are_searched_as_well_as_few(void **state)

@@ -1,0 +1,20 @@
+/* undo_order.h - private to journal/: the difference between the disk and the target, as steps.
+ *
+ * Order: what must be writable is made so; contents are built beside; then names, so that no step finds its
+ * place taken: folders before what goes into them, and what stands in the way first moves on, or aside under
+ * a name of its own; then contents; at last the metadata of files, and of folders from the deepest up. */
+#ifndef JOURNAL_UNDO_ORDER_H
+#define JOURNAL_UNDO_ORDER_H
+
+#include "journal/undo_rewind.h"
+
+/* What cannot be: conflicts.  newest_event tells the newest event about a path, 0: none. */
+typedef int undo_newest_event(void *context, const char *path, uint64_t *out, struct error *err);
+MUST_USE int order_check(struct rewind *r, undo_newest_event *newest, void *context,
+                         struct error *err);
+/* What the plan does, for people. */
+MUST_USE int order_items(struct rewind *r, struct error *err);
+/* The steps of a plan without conflicts. */
+MUST_USE int order_steps(struct rewind *r, struct error *err);
+
+#endif

@@ -1,0 +1,411 @@
+/* undo_plan.c - from a selection of events to a plan; see undo_plan.h.
+ *
+ *   (1) A plan is computed from the journal and the present tree alone; nothing is touched meanwhile.
+ *   (2) Events are read newest first, in windows of a fixed size, so that memory depends on what is
+ *       selected and not on what came after it. */
+#include "journal/undo_plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/base/fd.h"
+#include "journal/base/text.h"
+#include "journal/db.h"
+#include "journal/schema.h"
+#include "journal/undo_apply.h"
+#include "journal/undo_order.h"
+#include "journal/vault.h"
+
+#define WINDOW 4096
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ENOMEM, "plan an undo");
+}
+
+/* ---- lists ---- */
+
+void ids_release(struct ids *ids)
+{
+    free(ids->list);
+    *ids = (struct ids){0};
+}
+
+/* The list with room for one more of `bytes` each; NULL: no memory, and the list is as it was. */
+static void *grown(void *list, size_t count, size_t *room, size_t bytes)
+{
+    if (count < *room)
+        return list;
+    size_t more = *room ? 2 * *room : 64;
+    void *bigger = reallocarray(list, more, bytes);
+    if (bigger)
+        *room = more;
+    return bigger;
+}
+
+int ids_add(struct ids *ids, uint64_t id)
+{
+    uint64_t *list = grown(ids->list, ids->count, &ids->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    ids->list = list;
+    ids->list[ids->count++] = id;
+    return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Ascending, each once. */
+static void ids_sort(struct ids *ids)
+{
+    size_t kept = 0;
+    if (ids->count == 0)
+        return;
+    qsort(ids->list, ids->count, sizeof *ids->list, by_number);
+    for (size_t i = 0; i < ids->count; i++)
+        if (kept == 0 || ids->list[kept - 1] != ids->list[i])
+            ids->list[kept++] = ids->list[i];
+    ids->count = kept;
+}
+
+static bool ids_have(const struct ids *ids, uint64_t id)
+{
+    return ids->count && bsearch(&id, ids->list, ids->count, sizeof id, by_number);
+}
+
+int plan_conflict(struct undo_plan *plan, const char *path, const char *reason, uint64_t event)
+{
+    struct undo_conflict *list =
+        grown(plan->conflicts, plan->conflict_count, &plan->conflict_room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    plan->conflicts = list;
+    plan->conflicts[plan->conflict_count++] =
+        (struct undo_conflict){.path = path, .reason = reason, .event = event};
+    return 0;
+}
+
+int plan_item(struct undo_plan *plan, const struct undo_item *item)
+{
+    struct undo_item *list = grown(plan->items, plan->item_count, &plan->item_room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    plan->items = list;
+    plan->items[plan->item_count++] = *item;
+    return 0;
+}
+
+void undo_plan_free(struct undo_plan **plan)
+{
+    struct undo_plan *p = *plan;
+    if (!p)
+        return;
+    free(p->items);
+    free(p->conflicts);
+    ids_release(&p->events);
+    ids_release(&p->along);
+    ids_release(&p->redone);
+    steps_release(&p->steps);
+    arena_release(&p->memory);
+    free(p);
+    *plan = NULL;
+}
+
+/* ---- the selection ---- */
+
+struct maker {
+    struct history *history;
+    int root;
+    struct undo_plan *plan;
+    struct undo_tree tree;
+    struct rewind rewind;
+    struct vault *vault;
+    struct ids selection; /* as asked */
+    uint64_t first;       /* the oldest event that is taken back */
+    struct map reasons;   /* event -> why it stands in the way */
+    size_t steps_seen;    /* of the undo that is being read */
+    size_t steps_taken;
+    struct error *err;
+};
+
+static bool was_applied(const struct event *e)
+{
+    return op_changes(e->op) && (e->outcome == OUTCOME_OK || e->outcome == OUTCOME_OPEN);
+}
+
+static int take_if_selected(const struct event *e, void *context)
+{
+    struct maker *m = context;
+    if (!ids_have(&m->selection, e->id) || !was_applied(e) || e->undone_by)
+        return 0;
+    if (ids_add(&m->plan->events, e->id) < 0)
+        return no_memory(m->err);
+    return rewind_expect(&m->rewind, e, m->err);
+}
+
+static int select_events(struct maker *m, const uint64_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ids_add(&m->selection, ids[i]) < 0)
+            return no_memory(m->err);
+    ids_sort(&m->selection);
+    if (count == 0)
+        return 0;
+    struct history_filter filter = HISTORY_ALL;
+    filter.first_id = m->selection.list[0];
+    filter.last_id = m->selection.list[m->selection.count - 1];
+    TRY(history_events(m->history, &filter, take_if_selected, m, m->err));
+    m->first = m->plan->events.count ? m->plan->events.list[0] : 0;
+    return 0;
+}
+
+/* ---- newest first ---- */
+
+struct window {
+    struct arena memory;
+    struct event events[WINDOW];
+    size_t count;
+};
+
+static void window_free(struct window **w)
+{
+    if (*w)
+        arena_release(&(*w)->memory);
+    free(*w);
+    *w = NULL;
+}
+
+static int keep_event(const struct event *e, void *context)
+{
+    struct window *w = context;
+    if (w->count == WINDOW)
+        return -EBADMSG; /* more rows than numbers: cannot be */
+    struct event *copy = &w->events[w->count];
+    *copy = *e;
+    copy->path = arena_copy_text(&w->memory, e->path);
+    copy->path2 = arena_copy_text(&w->memory, e->path2);
+    copy->xattrs = e->xattrs ? arena_copy(&w->memory, e->xattrs, e->xattr_bytes) : NULL;
+    if ((e->path && !copy->path) || (e->path2 && !copy->path2) || (e->xattrs && !copy->xattrs))
+        return -ENOMEM;
+    copy->ranges = NULL;
+    copy->range_count = 0;
+    w->count++;
+    return 0;
+}
+
+/* When every step of an earlier undo is taken back, so is that undo. */
+static int note_undo(struct maker *m, const struct event *e, bool taken)
+{
+    if (e->op == OP_UNDO) {
+        bool whole = m->steps_seen > 0 && m->steps_seen == m->steps_taken;
+        m->steps_seen = m->steps_taken = 0;
+        return whole && ids_add(&m->plan->redone, e->id) < 0 ? no_memory(m->err) : 0;
+    }
+    if ((e->flags & EVENT_BY_UNDO) && was_applied(e) && !e->undone_by) {
+        m->steps_seen++;
+        m->steps_taken += taken;
+    }
+    return 0;
+}
+
+static int rewind_one(struct maker *m, const struct event *e)
+{
+    bool taken = ids_have(&m->plan->events, e->id);
+    TRY(note_undo(m, e, taken));
+    if (!was_applied(e) || e->id < m->first)
+        return 0;
+    enum fate fate = taken                                         ? FATE_TAKEN
+                     : e->undone_by || (e->flags & EVENT_BY_UNDO) ? FATE_CANCELLED
+                                                                   : FATE_STAYS;
+    return rewind_event(&m->rewind, e, fate, m->err);
+}
+
+static int rewind_window(struct maker *m, uint64_t first, uint64_t last)
+{
+    CLEANUP(window_free) struct window *w = calloc(1, sizeof *w);
+    if (!w)
+        return no_memory(m->err);
+    struct history_filter filter = HISTORY_ALL;
+    filter.first_id = first;
+    filter.last_id = last;
+    int r = history_events(m->history, &filter, keep_event, w, m->err);
+    if (r == -ENOMEM)
+        return no_memory(m->err);
+    TRY(r);
+    while (w->count > 0)
+        TRY(rewind_one(m, &w->events[--w->count]));
+    return 0;
+}
+
+static int note_id(const struct event *e, void *context)
+{
+    uint64_t *id = context;
+    *id = e->id;
+    return 0;
+}
+
+static int newest_id(struct maker *m, uint64_t *out)
+{
+    struct history_filter filter = HISTORY_ALL;
+    filter.limit = 1;
+    *out = 0;
+    return history_events(m->history, &filter, note_id, out, m->err);
+}
+
+/* Down to the oldest selected event; if that is a step of an undo, down to where this undo begins. */
+static int rewind_all(struct maker *m)
+{
+    uint64_t last;
+    TRY(newest_id(m, &last));
+    while (last > 0 && (last >= m->first || m->steps_taken > 0)) {
+        uint64_t first = last > WINDOW ? last - WINDOW + 1 : 1;
+        if (first < m->first && last >= m->first)
+            first = m->first;
+        TRY(rewind_window(m, first, last));
+        last = first - 1;
+    }
+    return 0;
+}
+
+/* ---- naming what stands in the way ---- */
+
+static int say_event(const struct event *e, void *context)
+{
+    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
+    struct maker *m = context;
+    strbuf_add_format(&text, "#%" PRIu64 " %s", e->id, op_name(e->op));
+    if (e->actor.exe) {
+        strbuf_add_text(&text, " by ");
+        text_escape(&text, e->actor.exe, strlen(e->actor.exe));
+    }
+    strbuf_add_text(&text, " came later and is not part of this undo");
+    char *reason = arena_copy(&m->plan->memory, text.data, text.bytes);
+    if (text.failed || !reason || map_put(&m->reasons, e->id, 0, reason) < 0)
+        return no_memory(m->err);
+    return 0;
+}
+
+static int name_conflicts(struct maker *m)
+{
+    struct undo_plan *plan = m->plan;
+    for (size_t i = 0; i < plan->conflict_count; i++) {
+        struct undo_conflict *c = &plan->conflicts[i];
+        if (c->reason[0])
+            continue;
+        if (!map_get(&m->reasons, c->event, 0))
+            TRY(history_event(m->history, c->event, say_event, m, m->err));
+        c->reason = map_get(&m->reasons, c->event, 0);
+    }
+    return 0;
+}
+
+static int newest_event_of(void *context, const char *path, uint64_t *out, struct error *err)
+{
+    struct maker *m = context;
+    struct history_filter filter = HISTORY_ALL;
+    filter.path = path;
+    filter.first_id = m->first;
+    filter.limit = 1;
+    filter.changes_only = true;
+    return history_events(m->history, &filter, note_id, out, err);
+}
+
+/* ---- the plan ---- */
+
+/* A cut-off undo has done half of what the journal says is not undone yet. */
+static int check_finished(int root, struct error *err)
+{
+    CLEANUP(db_close) struct db *db = NULL;
+    TRY(undo_db_open(root, DB_READ, &db, err));
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 LIMIT 1");
+    stmt_bind_int(&s, 1, UNDO_PLANNED);
+    int r = stmt_step(&s, err);
+    TRY(r);
+    if (r == 1)
+        return error_say(err, EBUSY,
+                         "undo #%" PRIu64 " was cut off and must be finished first: "
+                         "ccfs umount and mount again, or start without a mount",
+                         (uint64_t)stmt_int(&s, 0));
+    return 0;
+}
+
+static void maker_release(struct maker *m)
+{
+    rewind_close(&m->rewind);
+    tree_close(&m->tree);
+    vault_close(&m->vault);
+    map_release(&m->reasons);
+    ids_release(&m->selection);
+}
+
+static int open_vault(struct maker *m)
+{
+    CLEANUP(fd_close) int state = fd_open_beneath(m->root, STATE_FOLDER, O_DIRECTORY, 0);
+    if (state < 0)
+        return error_set(m->err, -state, "open %s", STATE_FOLDER);
+    return vault_open(state, &m->vault, m->err);
+}
+
+static int make(struct maker *m, const uint64_t *ids, size_t count)
+{
+    TRY(check_finished(m->root, m->err));
+    TRY(open_vault(m));
+    TRY(tree_open(&m->tree, m->root, &m->plan->memory, m->err));
+    rewind_open(&m->rewind, &m->tree, m->vault, m->plan);
+    TRY(select_events(m, ids, count));
+    if (m->plan->events.count == 0)
+        return 0;
+    TRY(rewind_all(m));
+    TRY(rewind_end(&m->rewind, m->err));
+    for (size_t i = 0; i < m->plan->along.count; i++)
+        if (ids_add(&m->plan->events, m->plan->along.list[i]) < 0)
+            return no_memory(m->err);
+    ids_sort(&m->plan->events);
+    TRY(order_check(&m->rewind, newest_event_of, m, m->err));
+    TRY(name_conflicts(m));
+    TRY(order_items(&m->rewind, m->err));
+    return m->plan->conflict_count ? 0 : order_steps(&m->rewind, m->err);
+}
+
+int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count,
+                   struct undo_plan **out, struct error *err)
+{
+    CLEANUP(undo_plan_free) struct undo_plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return no_memory(err);
+    CLEANUP(maker_release)
+    struct maker m = {.history = h, .root = root, .plan = plan, .tree = {.dir = -1}, .err = err};
+    map_init(&m.reasons);
+    TRY(make(&m, ids, count));
+    *out = plan;
+    plan = NULL;
+    return 0;
+}
+
+size_t undo_plan_items(const struct undo_plan *plan, const struct undo_item **out)
+{
+    *out = plan->items;
+    return plan->item_count;
+}
+
+size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_conflict **out)
+{
+    *out = plan->conflicts;
+    return plan->conflict_count;
+}
+
+size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out)
+{
+    *out = plan->events.list;
+    return plan->events.count;
+}

@@ -1,0 +1,41 @@
+/* undo_plan.h - private to journal/: what an undo will do, from the selection to the ordered steps.
+ *
+ *   undo_plan.c     the selection, and the events one after the other, newest first
+ *   undo_rewind.c   each of them taken back on the tree
+ *   undo_order.c    the difference of two views becomes steps that never collide
+ *   undo_apply.c    each step done, as an event of its own */
+#ifndef JOURNAL_UNDO_PLAN_H
+#define JOURNAL_UNDO_PLAN_H
+
+#include "journal/undo.h"
+#include "journal/undo_step.h"
+#include "journal/undo_tree.h"
+
+struct ids {
+    uint64_t *list; /* owned */
+    size_t count;
+    size_t room;
+};
+void ids_release(struct ids *ids);
+MUST_USE int ids_add(struct ids *ids, uint64_t id);
+
+struct undo_plan {
+    struct arena memory; /* strings, nodes, steps */
+    struct undo_item *items;
+    size_t item_count;
+    size_t item_room;
+    struct undo_conflict *conflicts;
+    size_t conflict_count;
+    size_t conflict_room;
+    struct ids events; /* taken back, ascending */
+    struct ids along;  /* changes of removed files that come back with them; at last in events too */
+    struct ids redone; /* undos of which every step is taken back: what they undid counts again */
+    struct steps steps;
+};
+
+/* A conflict; reason: a constant, or in plan->memory. */
+MUST_USE int plan_conflict(struct undo_plan *plan, const char *path, const char *reason,
+                           uint64_t event);
+MUST_USE int plan_item(struct undo_plan *plan, const struct undo_item *item);
+
+#endif

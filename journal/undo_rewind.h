@@ -1,0 +1,75 @@
+/* undo_rewind.h - private to journal/: takes events back on the tree, newest first.
+ *
+ * Each event of the time that is looked at is taken back in VIEW_PAST, so that the paths of older ones
+ * lead to the things they meant; the selected ones in VIEW_TARGET too.  What cannot be separated from an
+ * event that stays, or does not look as the journal last saw it, becomes a conflict. */
+#ifndef JOURNAL_UNDO_REWIND_H
+#define JOURNAL_UNDO_REWIND_H
+
+#include "journal/undo_plan.h"
+#include "journal/vault.h"
+
+/* What becomes of an event. */
+enum fate {
+    FATE_TAKEN,     /* selected: it is taken back */
+    FATE_STAYS,     /* it is not */
+    FATE_CANCELLED, /* it and its opposite both happened: together they changed nothing */
+};
+
+enum aspect {
+    ASPECT_CONTENT,
+    ASPECT_MODE,
+    ASPECT_OWNER,
+    ASPECT_MTIME,
+    ASPECT_XATTRS,
+    ASPECTS,
+};
+
+/* A change of a thing that had no name at the time: it was removed and still open. */
+struct orphan {
+    struct orphan *older;
+    struct event event;
+    enum fate fate;
+};
+
+/* What the journal calls an object. */
+struct thing {
+    struct thing *next;
+    uint64_t object;
+    struct node *node; /* NULL: not met yet */
+    struct attr last;  /* as the journal last saw it; mode 0: it did not */
+    bool unclear;      /* its newest change was recorded without a result */
+    uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
+    uint64_t survivor; /* inode number to look for: another of its names was removed */
+    struct orphan *orphans;
+    struct orphan *oldest_orphan;
+};
+
+struct rewind {
+    struct undo_tree *tree;
+    struct vault *vault;
+    struct undo_plan *plan;
+    struct map things;   /* by object */
+    struct map returned; /* event -> link by which an earlier undo brought its thing back */
+    struct thing *all;
+    bool searched;
+};
+
+void rewind_open(struct rewind *r, struct undo_tree *tree, struct vault *vault,
+                 struct undo_plan *plan);
+void rewind_close(struct rewind *r);
+/* First for each selected event, any order: what it is about must be followed. */
+MUST_USE int rewind_expect(struct rewind *r, const struct event *event, struct error *err);
+/* Then for every change, newest first. */
+MUST_USE int rewind_event(struct rewind *r, const struct event *event, enum fate fate,
+                          struct error *err);
+/* At last: conflicts that could only be known now. */
+MUST_USE int rewind_end(struct rewind *r, struct error *err);
+/* The newest event that stays and is known to be about a thing; 0: none. */
+uint64_t rewind_staying(const struct link *link);
+
+/* by: the event that stands in the way, 0: none known. */
+MUST_USE int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble, uint64_t event,
+                            uint64_t by, const struct node *node, struct error *err);
+
+#endif

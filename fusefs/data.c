@@ -14,7 +14,7 @@
 
 /* ---- open and close --------------------------------------------------------------------------------- */
 
-static enum wish wish_of(int flags)
+enum wish data_wish(int flags)
 {
     int access = flags & O_ACCMODE;
     if (access == O_RDONLY)
@@ -37,7 +37,7 @@ int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, i
     struct node *node = node_get(fs->nodes, number);
     if (!node)
         return -ESTALE;
-    enum wish wish = wish_of(flags);
+    enum wish wish = data_wish(flags);
     char path[PLACE_PATH_MAX];
     const char *reason;
     if (zone_check(node->zone, wish, &reason) < 0) {

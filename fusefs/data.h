@@ -4,6 +4,8 @@
 
 #include "fusefs/fs.h"
 
+/* What an open with these flags wishes. */
+enum wish data_wish(int flags);
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
               bool kill_setid, uint64_t *handle);
 /* Bytes written or -errno.  from_cache: a store that the kernel wrote back, of nobody it could name. */

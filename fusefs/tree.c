@@ -27,14 +27,19 @@ int entry_meet(struct place *at, struct entry *out)
     return 0;
 }
 
-/* A name that is hidden from the agent was asked for: that is a refusal, and worth knowing. */
-static int refuse_hidden(struct fusefs *fs, const struct caller *caller, const struct place *at)
+/* place_find(); a name that is hidden from the agent is not there, and asking for it is a refusal worth
+ * knowing. */
+static int find(struct fusefs *fs, const struct caller *caller, enum op op, uint64_t folder,
+                const char *name, struct place *at)
 {
-    bool is_state = strcmp(at->path, STATE_FOLDER) == 0;
-    if (is_state || (at->zone && at->zone->mode == ZONE_NONE))
-        return refuse(fs, caller, OP_OPEN, at->path, NULL, ENOENT,
-                      is_state ? "ccfs's own state is hidden" : "the folder is hidden");
-    return -ENOENT;
+    int r = place_find(fs->nodes, folder, name, at);
+    if (r != -ENOENT)
+        return r;
+    if (strcmp(at->path, STATE_FOLDER) == 0)
+        return refuse(fs, caller, op, at->path, NULL, ENOENT, "ccfs's own state is hidden");
+    if (at->zone && at->zone->mode == ZONE_NONE)
+        return refuse(fs, caller, op, at->path, NULL, ENOENT, "the folder is hidden");
+    return r;
 }
 
 int tree_lookup(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
@@ -42,10 +47,8 @@ int tree_lookup(struct fusefs *fs, const struct caller *caller, uint64_t folder,
 {
     CLEANUP(place_release) struct place at;
     place_none(&at);
-    int r = place_find(fs->nodes, folder, name, &at);
-    if (r == -ENOENT)
-        return refuse_hidden(fs, caller, &at);
-    return r < 0 ? r : entry_meet(&at, out);
+    TRY(find(fs, caller, OP_OPEN, folder, name, &at));
+    return entry_meet(&at, out);
 }
 
 /* ---- something new ---------------------------------------------------------------------------- */
@@ -54,6 +57,7 @@ struct creation {
     enum op op;
     mode_t mode;
     int flags;          /* create */
+    enum wish wish;     /* create: what the caller opens it for */
     const char *target; /* symlink */
     int fd;             /* create: out */
 };
@@ -109,8 +113,10 @@ static int create_new(struct fusefs *fs, const struct caller *caller, uint64_t f
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
     CLEANUP(place_release) struct place at;
     place_none(&at);
-    TRY(place_find(fs->nodes, folder, name, &at));
+    TRY(find(fs, caller, what->op, folder, name, &at));
     TRY(allow(fs, caller, what->op, at.zone, WISH_ALTER, at.path, NULL));
+    if (what->op == OP_CREATE) /* what is made may be opened for less than that */
+        TRY(allow(fs, caller, what->op, at.zone, what->wish, at.path, NULL));
     if (what->op != OP_MKDIR && what->op != OP_SYMLINK)
         TRY(attr_allow_mode(fs, caller, what->op, at.zone, what->mode, at.path));
     return create_at(fs, caller, &at, what, out);
@@ -124,12 +130,9 @@ int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder,
         .op = OP_CREATE,
         .mode = mode & 07777,
         .flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+        .wish = data_wish(flags),
         .fd = -1,
     };
-    const char *reason;
-    struct node *parent = node_get(fs->nodes, folder);
-    if (parent && (flags & O_ACCMODE) == O_RDWR && zone_check(parent->zone, WISH_UPDATE, &reason) < 0)
-        return allow(fs, caller, OP_CREATE, parent->zone, WISH_UPDATE, name, NULL);
     int r = create_new(fs, caller, folder, name, &what, out);
     if (r == -EEXIST && !exclusive) { /* the host's user was faster */
         TRY(tree_lookup(fs, caller, folder, name, out));
@@ -153,11 +156,12 @@ int tree_mknod(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
         CLEANUP(place_release) struct place at;
         place_none(&at);
-        TRY(place_find(fs->nodes, folder, name, &at));
+        TRY(find(fs, caller, OP_MKNOD, folder, name, &at));
         return refuse(fs, caller, OP_MKNOD, at.path, NULL, EPERM, "device nodes are refused");
     }
     if (S_ISREG(mode)) {
         what.mode = mode & 07777;
+        what.wish = WISH_ALTER; /* nothing is opened */
         what.flags = O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     }
     int r = create_new(fs, caller, folder, name, &what, out);
@@ -213,9 +217,9 @@ int tree_link(struct fusefs *fs, const struct caller *caller, uint64_t number, u
     char old_path[PLACE_PATH_MAX];
     struct change_spec spec;
     struct error err = ERROR_NONE;
-    TRY(place_find(fs->nodes, folder, name, &at));
+    TRY(find(fs, caller, OP_LINK, folder, name, &at));
     TRY(node_path(fs->nodes, node, old_path));
-    TRY(allow(fs, caller, OP_LINK, node->zone, WISH_ALTER, old_path, at.path));
+    TRY(allow(fs, caller, OP_LINK, node->zone, WISH_ALTER, at.path, old_path));
     TRY(allow(fs, caller, OP_LINK, at.zone, WISH_ALTER, at.path, old_path));
     if (node->zone != at.zone)
         return across_zones(fs, caller, OP_LINK, at.path, old_path);
@@ -296,7 +300,7 @@ int tree_unlink(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
     CLEANUP(place_release) struct place at;
     place_none(&at);
-    TRY(place_find(fs->nodes, folder, name, &at));
+    TRY(find(fs, caller, OP_UNLINK, folder, name, &at));
     TRY(allow(fs, caller, OP_UNLINK, at.zone, WISH_ALTER, at.path, NULL));
     struct change_spec spec = spec_for(fs, caller, OP_UNLINK, at.path);
     TRY(place_attr(&at, &spec.before, NULL));
@@ -329,7 +333,7 @@ int tree_rmdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
     CLEANUP(place_release) struct place at;
     place_none(&at);
     CLEANUP(strbuf_release) struct strbuf xattrs = STRBUF_EMPTY;
-    TRY(place_find(fs->nodes, folder, name, &at));
+    TRY(find(fs, caller, OP_RMDIR, folder, name, &at));
     TRY(refuse_zone_root(fs, caller, OP_RMDIR, &at, NULL));
     TRY(allow(fs, caller, OP_RMDIR, at.zone, WISH_ALTER, at.path, NULL));
     struct change_spec spec = spec_for(fs, caller, OP_RMDIR, at.path);
@@ -491,9 +495,10 @@ int tree_rename(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
     struct move m;
     move_none(&m, flags);
-    int r = place_find(fs->nodes, folder, name, &m.from);
+    enum op op = flags & RENAME_EXCHANGE ? OP_EXCHANGE : OP_RENAME;
+    int r = find(fs, caller, op, folder, name, &m.from);
     if (r == 0)
-        r = place_find(fs->nodes, new_folder, new_name, &m.to);
+        r = find(fs, caller, op, new_folder, new_name, &m.to);
     if (r == 0)
         r = move_do(fs, caller, &m);
     move_release(fs, &m);

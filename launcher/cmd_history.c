@@ -10,6 +10,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/log.h"
+#include "journal/base/text.h"
 #include "launcher/burst.h"
 #include "launcher/commands.h"
 #include "launcher/event_json.h"
@@ -144,15 +145,16 @@ static int flush_lines(struct view *view)
 
 struct heading {
     struct strbuf text;
+    const struct view *view;
     int64_t time;
-    int64_t now;
 };
 
-/* "session 8 · sandbox · today 14:02 · bash" */
+/* "session 8 · sandbox · today 14:02 · bash": what is too long at its end is the command. */
 static int write_heading(const struct session *session, void *context)
 {
     struct heading *heading = context;
     struct strbuf *out = &heading->text;
+    CLEANUP(strbuf_release) struct strbuf command = STRBUF_EMPTY;
     bool first_day = render_same_day(session->began, heading->time);
     strbuf_add_format(out, "session %" PRIu64 " · ", session->id);
     if (session->name) {
@@ -161,17 +163,20 @@ static int write_heading(const struct session *session, void *context)
     }
     render_name(out, session->backend);
     strbuf_add_text(out, " · ");
-    render_moment(out, first_day ? session->began : heading->time, heading->now);
-    if (session->command && *session->command)
-        strbuf_add_text(out, " · ");
-    render_name(out, session->command);
+    render_moment(out, first_day ? session->began : heading->time, heading->view->now);
+    render_name(&command, session->command);
+    if (!command.bytes)
+        return 0;
+    strbuf_add_text(out, " · ");
+    size_t used = text_columns(strbuf_text(out));
+    size_t all = heading->view->screen.columns;
+    render_shortened(out, strbuf_text(&command), all > used ? all - used : 0);
     return 0;
 }
 
 static int print_heading(struct view *view, const struct burst *burst)
 {
-    struct heading heading = {.time = burst->first_time, .now = view->now};
-    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    struct heading heading = {.view = view, .time = burst->first_time};
     char number[24];
     snprintf(number, sizeof number, "%" PRIu64, burst->session);
     int r = -ENOENT;
@@ -182,21 +187,32 @@ static int print_heading(struct view *view, const struct burst *burst)
         render_moment(&heading.text, burst->first_time, view->now);
         r = 0;
     }
-    render_shortened(&shown, strbuf_text(&heading.text), view->screen.columns);
-    fprintf(view->screen.out, "%s\n", strbuf_text(&shown));
+    fprintf(view->screen.out, "%s\n", strbuf_text(&heading.text));
     strbuf_release(&heading.text);
     return r;
+}
+
+static void say_moment(struct strbuf *out, const struct view *view, int64_t ns)
+{
+    render_day(out, ns, view->now);
+    strbuf_add_text(out, " ");
+    render_clock(out, ns);
 }
 
 static void print_gap(struct view *view)
 {
     CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
-    if (!view->gap_to)
+    if (view->gap_to - view->gap_from < NS_PER_S) {
+        view->gap_from = view->gap_to = 0;
         return;
+    }
     strbuf_add_text(&text, "nothing was recorded from ");
-    render_moment(&text, view->gap_from, view->now);
+    say_moment(&text, view, view->gap_from);
     strbuf_add_text(&text, " to ");
-    render_moment(&text, view->gap_to, view->now);
+    if (render_same_day(view->gap_from, view->gap_to))
+        render_clock(&text, view->gap_to);
+    else
+        say_moment(&text, view, view->gap_to);
     strbuf_add_text(&text, ": no mount");
     render_toned(&view->screen, TONE_DIM, strbuf_text(&text));
     fputc('\n', view->screen.out);
@@ -300,8 +316,6 @@ static void say_detail(struct strbuf *out, const struct burst *burst)
         say_many(out, burst);
     else if (!burst->path2)
         say_single(out, burst);
-    if (burst->undone_by)
-        strbuf_add_format(out, "%sundone", out->bytes ? "  " : "");
 }
 
 static void say_what(struct strbuf *out, const struct burst *burst)
@@ -328,6 +342,8 @@ static void say_numbers(struct strbuf *out, const struct burst *burst)
     strbuf_add_format(out, "#%" PRIu64, burst->first_id);
     if (burst->last_id != burst->first_id)
         strbuf_add_format(out, "-%" PRIu64, burst->last_id);
+    if (burst->undone_by)
+        strbuf_add_text(out, " undone");
 }
 
 static void add_line(struct view *view, const struct burst *burst)

@@ -17,6 +17,8 @@
 #include "launcher/look.h"
 #include "launcher/plan.h"
 
+#define COMMAND_COLUMNS 40 /* of a title */
+
 static const struct cli_verb verb = {
     .name = "undo",
     .usage = "[EVENT…] [OPTION…]",
@@ -223,8 +225,10 @@ static int keep_command(const struct session *session, void *context)
 {
     struct strbuf *out = context;
     const char *word = session->command && *session->command ? session->command : session->name;
-    if (word) {
-        render_name(out, word);
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    render_name(&shown, word);
+    if (shown.bytes) {
+        render_shortened(out, strbuf_text(&shown), COMMAND_COLUMNS);
         strbuf_add_text(out, ", ");
     }
     return 0;

@@ -19,7 +19,7 @@ make_tree() { # DIR
 
 memory_kib() {
     local pid
-    pid=$(ccfs status --json | grep -o '"pid":[0-9]*' | head -n 1 | cut -d: -f2)
+    pid=$(ccfs status --json | grep -o '"pid":[0-9][0-9]*' | head -n 1 | cut -d: -f2)
     awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"
 }
 

@@ -104,9 +104,9 @@ same_as_raw() { # FUNCTION
         fail "the mount shows something else than the folder behind it"
 }
 
-# The last event's session is that of the mount.
-mount_session() {
-    ccfs history --json --limit 1 --op mount | grep -o '"session":[0-9]*' | cut -d: -f2
+# When the last mount began: what is done in a mount outside of `ccfs run` has no session.
+mounted_since() {
+    ccfs history --json --limit 1 --op mount | sed -n 's/.*"time":"\([^"]*\)".*/\1/p'
 }
 
 events_are_json() { # FILE
@@ -138,15 +138,15 @@ then_journal_has() { # OP : at least one event
 
 # With the mount alive, or (MOUNTED=no) with none.
 then_undo_gives_back() {
-    local session began=$SECONDS
+    local since began=$SECONDS
     cd /
-    session=$(mount_session)
-    [[ -n $session ]] || fail "the mount has no session in the history"
+    since=$(mounted_since)
+    [[ -n $since ]] || fail "the history does not tell when the mount began"
     if [[ ${MOUNTED:-yes} == no ]]; then
         ccfs umount >/dev/null || fail "ccfs umount"
     fi
-    ccfs undo --session "$session" --yes >"$work/undo.said" 2>&1 ||
-        fail "ccfs undo --session $session: $(tail -n 5 "$work/undo.said")"
+    ccfs undo --since "$since" --yes >"$work/undo.said" 2>&1 ||
+        fail "ccfs undo --since $since: $(tail -n 5 "$work/undo.said")"
     if is_mounted; then
         (cd "$mnt" && find . -print0 | sort -z) >"$work/seen.mount"
         (cd "$raw" && find . -path ./.ccfs -prune -o -print0 | sort -z) >"$work/seen.raw"

@@ -130,7 +130,7 @@ given_files() {
 }
 
 last_session() {
-    ccfs history --json --limit 0 | grep -o '"session":[0-9]*' | tail -n 1 | cut -d: -f2
+    ccfs history --json --limit 0 | grep -o '"session":[0-9][0-9]*' | tail -n 1 | cut -d: -f2
 }
 
 # Runs one of the two agents; its words are shown.
@@ -187,8 +187,8 @@ session attack
 second=$(last_session)
 check test "$second" -gt "$first" -- "the attack has no session of its own in the history"
 check test ! -e "$workspace/Projects/ccfs" -- "the attack deleted nothing"
-check grep -q forged "$workspace/shared/READ_ME_FIRST.txt" "$workspace/imports" -r \
-    -- "" 2>/dev/null && fail "imports was changed"
+(cd "$workspace" && manifest_contents) | grep ' ./imports/' >"$work/imports"
+check cmp -s "$work/imports" <(grep '^content .* ./imports/' "$work/before") -- "imports was changed"
 ok 'the project, its git history and the plan are gone; imports is untouched, exports was not read'
 
 chapter 'What happened?'

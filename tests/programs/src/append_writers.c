@@ -1,4 +1,4 @@
-/* append_writers.c - processes that append lines to one file at once: none is lost, none is torn. */
+/* append_writers.c - processes that append lines to one file at once: none is lost, none torn. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

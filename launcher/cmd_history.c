@@ -202,10 +202,6 @@ static void say_moment(struct strbuf *out, const struct view *view, int64_t ns)
 static void print_gap(struct view *view)
 {
     CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
-    if (view->gap_to - view->gap_from < NS_PER_S) {
-        view->gap_from = view->gap_to = 0;
-        return;
-    }
     strbuf_add_text(&text, "nothing was recorded from ");
     say_moment(&text, view, view->gap_from);
     strbuf_add_text(&text, " to ");
@@ -216,23 +212,23 @@ static void print_gap(struct view *view)
     strbuf_add_text(&text, ": no mount");
     render_toned(&view->screen, TONE_DIM, strbuf_text(&text));
     fputc('\n', view->screen.out);
-    view->gap_from = view->gap_to = 0;
-    view->headed = false;
 }
 
-/* A heading for each session and day; before it the time that is missing. */
+/* A heading for each session and day; before it the time that is missing, from a second on. */
 static int head(struct view *view, const struct burst *burst)
 {
-    bool same = view->headed && !view->gap_to && view->session == burst->session &&
+    bool gap = view->gap_to - view->gap_from >= NS_PER_S;
+    bool same = view->headed && !gap && view->session == burst->session &&
                 render_same_day(view->day, burst->first_time);
-    if (same)
-        return 0;
-    TRY(flush_lines(view));
-    print_gap(view);
+    if (!same)
+        TRY(flush_lines(view));
+    if (gap)
+        print_gap(view);
+    view->gap_from = view->gap_to = 0;
     view->headed = true;
     view->session = burst->session;
     view->day = burst->first_time;
-    return print_heading(view, burst);
+    return same ? 0 : print_heading(view, burst);
 }
 
 static void say_sizes(struct strbuf *out, const struct burst *burst)
@@ -373,7 +369,7 @@ static void add_line(struct view *view, const struct burst *burst)
 static void remember_gap(struct view *view, const struct event *event)
 {
     if (!view->gap_to)
-        view->gap_from = event->before.mtime ? event->before.mtime : event->time;
+        view->gap_from = event->before.mtime > 0 ? event->before.mtime : event->time;
     view->gap_to = event->time;
 }
 

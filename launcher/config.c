@@ -498,28 +498,33 @@ static int load(int fd, const char *name, const struct workspace *w, struct conf
     return config_parse(strbuf_text(&text), text.bytes, name, w->root, out, err);
 }
 
-/* ~/.config/ccfs/config.json of whoever owns the workspace: -1 and errno ENOENT when there is none.
- */
-static int open_users(const struct workspace *w)
+/* The home of whoever owns the workspace; HOME is that of whoever calls, who may be root. */
+static const char *owners_home(const struct workspace *w)
 {
     const struct passwd *owner = getpwuid(w->owner);
-    const char *home = w->owner == geteuid() ? getenv("HOME") : NULL;
-    if (!home || home[0] != '/')
-        home = owner ? owner->pw_dir : NULL;
+    const char *given = getenv("HOME");
+    struct stat st;
+    if (given && given[0] == '/' && stat(given, &st) == 0 && st.st_uid == w->owner)
+        return given;
+    return owner ? owner->pw_dir : NULL;
+}
+
+/* -1 and errno ENOENT when there is none. */
+static int open_users(const struct workspace *w)
+{
     CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
-    if (!home) {
-        errno = ENOENT;
+    const char *home = owners_home(w);
+    errno = ENOENT;
+    if (!home)
         return -1;
-    }
     strbuf_add_format(&path, "%s/.config/ccfs/config.json", home);
     return open(strbuf_text(&path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-int config_load(const struct workspace *w, struct config *out, struct error *err)
+static int load_first(const struct workspace *w, struct config *out, struct error *err)
 {
     static const char mine[] = "config.json";
     static const char users[] = "~/.config/ccfs/config.json";
-    *out = (struct config){0};
     CLEANUP(fd_close)
     int fd = fd_open_beneath(w->root, STATE_FOLDER "/config.json", O_RDONLY | O_NONBLOCK, 0);
     if (fd >= 0)
@@ -532,4 +537,14 @@ int config_load(const struct workspace *w, struct config *out, struct error *err
     if (errno != ENOENT && errno != ENOTDIR)
         return error_set(err, errno, "open %s", users);
     return fill_defaults(out, err);
+}
+
+/* With the owner's rights: a link to what only root may read must not be read for them. */
+int config_load(const struct workspace *w, struct config *out, struct error *err)
+{
+    *out = (struct config){0};
+    TRY(workspace_act_as_owner(w, err));
+    int r = load_first(w, out, err);
+    workspace_act_as_self();
+    return r;
 }

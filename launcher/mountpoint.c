@@ -173,26 +173,6 @@ static int check_unmounted(int fd, const char *path, struct error *err)
     return 0;
 }
 
-/* Opens it, and makes it first where nothing is. */
-static int open_given(const struct workspace *w, const char *path, struct error *err)
-{
-    if (is_dead(AT_FDCWD, path))
-        TRY(mountpoint_detach(path, true, err));
-    bool made = mkdir(path, 0700) == 0;
-    if (!made && errno != EEXIST)
-        return error_set(err, errno, "make the mountpoint %s", path);
-    CLEANUP(fd_close)
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
-    if (fd < 0 && errno == ENOTDIR)
-        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
-                         "%s is not a folder, so nothing can be mounted there", path);
-    if (fd < 0)
-        return error_set(err, errno, "open the mountpoint %s", path);
-    if (made && geteuid() == 0 && fchown(fd, w->owner, w->group) < 0)
-        return error_set(err, errno, "give the mountpoint %s to user %u", path, w->owner);
-    return fd_take(&fd);
-}
-
 static int true_path(int fd, struct strbuf *out, struct error *err)
 {
     char link[64];
@@ -205,10 +185,73 @@ static int true_path(int fd, struct strbuf *out, struct error *err)
     return 0;
 }
 
+/* Where PATH will be, once it is made: its parent's true path and its name. */
+static int future_path(const char *path, struct strbuf *out, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    CLEANUP(strbuf_release) struct strbuf parent = STRBUF_EMPTY;
+    strbuf_add(&parent, path, slash ? (size_t)(slash - path) : 0);
+    CLEANUP(fd_close)
+    int fd = open(parent.bytes ? strbuf_text(&parent)
+                  : slash      ? "/"
+                               : ".",
+                  O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, errno, "make the mountpoint %s", path);
+    TRY(true_path(fd, out, err));
+    if (strcmp(strbuf_text(out), "/") != 0)
+        strbuf_add_text(out, "/");
+    strbuf_add_text(out, name);
+    return 0;
+}
+
+static int make_given(const struct workspace *w, const char *path, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf future = STRBUF_EMPTY;
+    TRY(future_path(path, &future, err));
+    TRY(check_place(w, strbuf_text(&future),
+                    err)); /* before anything is made where it must not be */
+    if (mkdir(path, 0700) < 0)
+        return error_set(err, errno, "make the mountpoint %s", path);
+    if (geteuid() == 0 && lchown(path, w->owner, w->group) < 0)
+        return error_set(err, errno, "give the mountpoint %s to user %u", path, w->owner);
+    return 0;
+}
+
+/* Opens it, and makes it first where nothing is. */
+static int open_given(const struct workspace *w, const char *path, struct error *err)
+{
+    struct stat st;
+    if (is_dead(AT_FDCWD, path))
+        TRY(mountpoint_detach(path, true, err));
+    if (lstat(path, &st) < 0 && errno == ENOENT)
+        TRY(make_given(w, path, err));
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOTDIR)
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "%s is not a folder, so nothing can be mounted there", path);
+    return fd < 0 ? error_set(err, errno, "open the mountpoint %s", path) : fd;
+}
+
+/* "dir/" is dir. */
+static int without_slashes(const char *given, struct strbuf *out, struct error *err)
+{
+    size_t n = strlen(given);
+    while (n > 1 && given[n - 1] == '/')
+        n--;
+    strbuf_add(out, given, n);
+    if (n == 0 || out->failed)
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE), "the mountpoint has no name");
+    return 0;
+}
+
 int mountpoint_check(const struct workspace *w, const char *given, char **out, struct error *err)
 {
+    CLEANUP(strbuf_release) struct strbuf clean = STRBUF_EMPTY;
     CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
-    CLEANUP(fd_close) int fd = open_given(w, given, err);
+    TRY(without_slashes(given, &clean, err));
+    CLEANUP(fd_close) int fd = open_given(w, strbuf_text(&clean), err);
     TRY(fd);
     TRY(true_path(fd, &path, err));
     TRY(check_place(w, strbuf_text(&path), err));

@@ -233,6 +233,10 @@ static int check_state_folder(const struct workspace *w, const struct cli *cli, 
                          "%s belongs to user %u, its " STATE_FOLDER
                          " to user %u: give both one owner (chown)",
                          shown, w->owner, st.st_uid);
+    if (geteuid() != 0 && geteuid() != w->owner)
+        return error_say(err, EXIT_AS_ERROR(EXIT_PERMISSION),
+                         "the workspace %s belongs to user %u: use one of yours, with -w DIR",
+                         shown, w->owner);
     return 0;
 }
 
@@ -281,8 +285,7 @@ int workspace_become_owner(const struct workspace *w, struct error *err)
     return 0;
 }
 
-/* Between the two, files that are made belong to the owner; root comes back afterwards. */
-static int owner_enter(const struct workspace *w, struct error *err)
+int workspace_act_as_owner(const struct workspace *w, struct error *err)
 {
     if (geteuid() != 0 || w->owner == 0)
         return 0;
@@ -291,7 +294,7 @@ static int owner_enter(const struct workspace *w, struct error *err)
     return 0;
 }
 
-static void owner_leave(void)
+void workspace_act_as_self(void)
 {
     if (getuid() == 0 && (seteuid(0) < 0 || setegid(0) < 0))
         abort(); /* the saved ids are root's, so this cannot fail */
@@ -341,11 +344,11 @@ int workspace_create(const struct cli *cli, struct workspace *out, bool *made, s
     TRY(r);
     TRY(check_filesystem(&w, true, err));
     *made = fstatat(w.root, STATE_FOLDER, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
-    TRY(owner_enter(&w, err));
+    TRY(workspace_act_as_owner(&w, err));
     r = make_contents(&w, err);
     if (r == 0)
         r = check_features(&w, err);
-    owner_leave();
+    workspace_act_as_self();
     TRY(r);
     TRY(check_state_folder(&w, cli, err));
     *out = w;

@@ -28,6 +28,11 @@ MUST_USE int workspace_open_as_is(const struct cli *cli, struct workspace *out, 
 MUST_USE int workspace_become_owner(const struct workspace *w, struct error *err);
 void workspace_close(struct workspace *w); /* CLEANUP(workspace_close) */
 
+/* Between the two, root opens and makes files with the owner's rights and as the owner's; others as
+ * ever. */
+MUST_USE int workspace_act_as_owner(const struct workspace *w, struct error *err);
+void workspace_act_as_self(void);
+
 /* Makes what is missing: the folder, its folders, the journal; all of it belongs to the workspace's
  * owner.  *made: there was none before.  Root stays root. */
 MUST_USE int workspace_create(const struct cli *cli, struct workspace *out, bool *made,

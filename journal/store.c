@@ -186,8 +186,11 @@ static bool creates(enum op op)
 
 static int object_of_event(struct store *s, uint64_t event, uint64_t *object, struct error *err)
 {
-    CLEANUP(stmt_done) struct stmt q = db_query(s->db, "SELECT object FROM event WHERE id = ?1");
+    CLEANUP(stmt_done)
+    struct stmt q =
+        db_query(s->db, "SELECT iif(op = ?2, replaced, object) FROM event WHERE id = ?1");
     stmt_bind_int(&q, 1, (int64_t)event);
+    stmt_bind_int(&q, 2, OP_RENAME); /* what such an undo makes is what the rename replaced */
     int r = stmt_step(&q, err);
     TRY(r);
     if (r == 1)

@@ -13,9 +13,10 @@
 #include "journal/base/text.h"
 
 #define COLUMNS_DEFAULT 80
-#define FLEXIBLE_LEAST 24 /* below that other columns are dropped */
-#define FLEXIBLE_FLOOR 12 /* below that the line may be too long */
-#define GAP 2             /* spaces between columns */
+#define COLUMNS_NO_SCREEN 10000 /* for programs that search lines, nothing is shortened */
+#define FLEXIBLE_LEAST 24       /* below that other columns are dropped */
+#define FLEXIBLE_FLOOR 12       /* below that the line may be too long */
+#define GAP 2                   /* spaces between columns */
 #define BAR 30
 
 /* ---- the screen ---- */
@@ -28,6 +29,14 @@ static size_t terminal_columns(int fd)
     return COLUMNS_DEFAULT;
 }
 
+/* A file or a pipe is as wide as it takes, or as whoever reads it says. */
+static size_t wished_columns(void)
+{
+    const char *wish = getenv("COLUMNS");
+    long columns = wish ? strtol(wish, NULL, 10) : 0;
+    return columns > 0 && columns < COLUMNS_NO_SCREEN ? (size_t)columns : COLUMNS_NO_SCREEN;
+}
+
 struct screen screen_of(FILE *out)
 {
     const char *no_colour = getenv("NO_COLOR");
@@ -35,7 +44,7 @@ struct screen screen_of(FILE *out)
     bool terminal = isatty(fd) == 1;
     return (struct screen){
         .out = out,
-        .columns = terminal ? terminal_columns(fd) : COLUMNS_DEFAULT,
+        .columns = terminal ? terminal_columns(fd) : wished_columns(),
         .terminal = terminal,
         .colour = terminal && (!no_colour || !*no_colour),
     };

@@ -15,7 +15,7 @@
 /* Where lines go. */
 struct screen {
     FILE *out;
-    size_t columns; /* 80 where it is no terminal */
+    size_t columns; /* where it is no terminal: COLUMNS, else no bound that matters */
     bool terminal;
     bool colour; /* a terminal, and NO_COLOR is not set */
 };

@@ -177,7 +177,7 @@ repository_clone() { # DIR
         return
     fi
     mkdir -- "$1"
-    tar -C "$repository" --exclude='./build*' --exclude=./deps -cf - . | tar -C "$1" -xf -
+    tar -C "$repository" --exclude=./.git --exclude='./build*' --exclude=./deps -cf - . | tar -C "$1" -xf -
     git -C "$1" init --quiet
     git -C "$1" add .
     git -C "$1" -c user.name=tester -c user.email=tester@example.invalid commit --quiet -m start

@@ -19,6 +19,10 @@ if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
 fi
 
+columns=$(tput cols 2>/dev/null || true)
+[[ $columns -ge 75 ]] || columns=105
+((columns -= 5)) # its words are indented
+
 # --- what one sees ----------------------------------------------------------------------------
 
 step=0
@@ -54,7 +58,7 @@ shown() { # ccfs-arguments...
 # --- what is done -----------------------------------------------------------------------------
 
 ccfs() {
-    COLUMNS=100 "$CCFS" -w "$workspace" "$@"
+    COLUMNS=$columns "$CCFS" -w "$workspace" "$@"
 }
 
 is_mounted() {
@@ -94,7 +98,7 @@ clone_this_repository() { # DIR
         return
     fi
     mkdir -- "$1"
-    tar -C "$repository" --exclude='./build*' --exclude=./deps -cf - . | tar -C "$1" -xf -
+    tar -C "$repository" --exclude=./.git --exclude='./build*' --exclude=./deps -cf - . | tar -C "$1" -xf -
     git -C "$1" init --quiet && git -C "$1" add .
     git -C "$1" -c user.name=you -c user.email=you@example.invalid commit --quiet -m start
 }
@@ -161,7 +165,7 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-printf '%sA tour of ccfs.%s  It takes about half a minute and leaves nothing behind.\n' "$bold" "$plain"
+printf '%sA tour of ccfs.%s  It takes a few seconds and leaves nothing behind.\n' "$bold" "$plain"
 
 chapter 'A workspace with your work in it'
 shown init || fail "ccfs init"
@@ -183,12 +187,12 @@ ok 'what it built, edited and wrote is in your folder; nothing is mounted any mo
 
 chapter 'Another one is hostile'
 tell 'It destroys whatever it can reach, and tries to get further.'
+read_only=$(cat "$workspace"/imports/*)
 session attack
 second=$(last_session)
 check test "$second" -gt "$first" -- "the attack has no session of its own in the history"
 check test ! -e "$workspace/Projects/ccfs" -- "the attack deleted nothing"
-(cd "$workspace" && manifest_contents) | grep ' ./imports/' >"$work/imports"
-check cmp -s "$work/imports" <(grep '^content .* ./imports/' "$work/before") -- "imports was changed"
+check test "$(cat "$workspace"/imports/*)" = "$read_only" -- "imports was changed"
 ok 'the project, its git history and the plan are gone; imports is untouched, exports was not read'
 
 chapter 'What happened?'
@@ -203,7 +207,8 @@ event=$(grep '"op":"write"' "$work/events" | grep '"path":"Documentation/plan.md
     grep -o '^{"id":[0-9]*' | cut -d: -f2 || true)
 check test -n "$event" -- "the history does not tell that the plan was overwritten"
 tell '' 'One event in full:'
-shown show "$event" || fail "ccfs show $event"
+shown show "$event" >"$work/shown" || fail "ccfs show $event"
+grep -v 'child of' "$work/shown" # its parents on this machine
 ok "$(wc -l <"$work/events") events, $denied of them refusals"
 
 chapter 'Take it back'

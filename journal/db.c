@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "journal/schema.h"
@@ -221,6 +222,8 @@ static int create_missing(const char *path, struct error *err)
         return error_set(err, ENAMETOOLONG, "create %s", path);
     unlink(fresh);
     int r = fill_new(fresh, err);
+    if (r == 0 && chmod(fresh, 0600) < 0) /* its WAL takes the same mode */
+        r = error_set(err, errno, "create %s", path);
     if (r == 0 && link(fresh, path) < 0 && errno != EEXIST)
         r = error_set(err, errno, "create %s", path);
     unlink(fresh);

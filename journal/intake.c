@@ -279,6 +279,13 @@ struct record *intake_find(struct intake *in, uint64_t *position, uint64_t end)
     return NULL;
 }
 
+uint64_t intake_behind(struct intake *in, const struct record *r, uint64_t end)
+{
+    uint64_t next = r->position + r->bytes;
+    bool plausible = next == end || (next < end && header_fits(in, record_at(in, next), next));
+    return plausible ? next : r->position + ALIGN;
+}
+
 /* ---- reserving ---- */
 
 /* Bytes up to the ring's end where a record of `bytes` does not fit there, else 0. */

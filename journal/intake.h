@@ -91,6 +91,9 @@ uint64_t intake_tail(const struct intake *in);
 /* The record at *position, or, where that one's header is damaged, the next sound one below end;
  * *position then is where it begins.  NULL: none before end. */
 struct record *intake_find(struct intake *in, uint64_t *position, uint64_t end);
+/* Where the one behind r begins: r's own word for it counts only if it leads to another or to end.
+ */
+uint64_t intake_behind(struct intake *in, const struct record *r, uint64_t end);
 /* Header and payload are as they were published. */
 bool intake_sound(const struct record *r);
 /* Everything before position is in SQLite: its room is free. */

@@ -231,7 +231,7 @@ void recover_intake(int root, struct vault *v, struct intake *in, struct recover
     uint64_t position = intake_tail(in);
     const uint64_t end = intake_head(in);
     struct record *r;
-    for (; (r = intake_find(in, &position, end)); position += r->bytes) {
+    for (; (r = intake_find(in, &position, end)); position = intake_behind(in, r, end)) {
         uint32_t state = atomic_load(&r->state);
         if (r->event > out->highest_event && r->event < INT64_MAX && intake_sound(r))
             out->highest_event = r->event;

@@ -95,7 +95,7 @@ static int store_batch(struct writer *w, uint64_t *position, struct error *err)
         if (!r)
             break;
         TRY(store_one(w, r, err));
-        *position += r->bytes;
+        *position = intake_behind(w->in, r, intake_head(w->in));
     }
     return transaction_commit(&t, err);
 }

@@ -1,6 +1,7 @@
 /* test_journal.c - what was begun and ended is found in SQLite, once, in order, with its pre-image.
  */
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "journal/base/fd.h"
@@ -567,6 +568,53 @@ static void refusals_survive_a_kill_with_their_count(void **state)
     assert_int_equal(ask("SELECT count FROM event WHERE outcome = 1"), 5);
 }
 
+/* ---- a full disk ---- */
+
+/* Fills the filesystem to its last block. */
+static void given_a_full_disk(void)
+{
+    char block[4096] = {0};
+    int fd = openat(root, "filler", O_WRONLY | O_CREAT, 0600);
+    while (write(fd, block, sizeof block) > 0)
+        ;
+    close(fd);
+}
+
+static void a_full_disk_refuses_changes_and_records_again_when_there_is_room(void **state)
+{
+    (void)state;
+    if (mount("none", folder, "tmpfs", 0, "size=64m") < 0)
+        skip();
+    close(root);
+    root = open(folder, O_RDONLY | O_DIRECTORY);
+    struct journal *j = given_an_open_journal();
+    given_a_full_disk();
+    struct error err = ERROR_NONE;
+    int64_t begun = 0;
+    for (int i = 0; err.code == 0 && i < 100000; i++) {
+        struct change c = CHANGE_NONE;
+        char name[1024];
+        snprintf(name, sizeof name, "%0900d", i);
+        if (journal_begin(j, &(struct change_spec){.op = OP_MKDIR, .path = name}, &c, &err) == 0) {
+            journal_confirm(&c, NULL);
+            begun++;
+        }
+        if (i % 100 == 0)
+            usleep(20000);
+    }
+    assert_int_equal(err.code, ENOSPC);
+    assert_non_null(strstr(err.message, "free space"));
+    assert_int_equal(journal_health(j, NULL), -ENOSPC);
+    assert_int_equal(journal_drain(j, NULL), -ENOSPC);
+    assert_int_equal(unlinkat(root, "filler", 0), 0);
+    for (int i = 0; i < 100 && journal_health(j, NULL) < 0; i++)
+        usleep(50000);
+    assert_int_equal(journal_health(j, NULL), 0);
+    journal_close(&j);
+    assert_int_equal(ask("SELECT count(*) FROM event WHERE op = 2 AND outcome = 0"), begun);
+    assert_int_equal(umount2(folder, MNT_DETACH), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,10 +636,9 @@ int main(void)
         T(a_damaged_intake_is_refused_untouched),
         T(a_write_session_cut_off_ends_with_what_may_have_changed),
         T(refusals_survive_a_kill_with_their_count),
-#ifdef CCFS_FAULTS
+        T(a_full_disk_refuses_changes_and_records_again_when_there_is_room),
         T(a_kill_at_any_step_loses_no_change_and_invents_none),
         T(a_kill_never_loses_the_bytes_and_leaves_no_orphan),
-#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

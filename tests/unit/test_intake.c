@@ -1,0 +1,251 @@
+/* test_intake.c - the ring keeps order, waits when full, and is read again after any bytes were
+ * flipped. */
+#include <pthread.h>
+
+#include "journal/base/fd.h"
+#include "journal/intake.h"
+#include "tests/support/test.h"
+
+#define RING 65536
+
+static char folder[64];
+static int dir;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    dir = test_folder_make(folder, sizeof folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    close(dir);
+    test_folder_remove(folder);
+    return 0;
+}
+
+static struct intake *given_an_intake(void)
+{
+    struct intake *in = NULL;
+    struct error err = ERROR_NONE;
+    assert_int_equal(intake_create(dir, RING, &err), 0);
+    assert_int_equal(intake_open(dir, &in, &err), 0);
+    return in;
+}
+
+static struct record *reserve(struct intake *in, size_t bytes)
+{
+    struct record *r = NULL;
+    const struct reservation want = {.kind = 1, .numbered = true, .payload_bytes = bytes};
+    assert_int_equal(intake_reserve(in, &want, INTAKE_CHANGE, &r, NULL), 0);
+    memset(record_payload(r), 'x', bytes);
+    return r;
+}
+
+static void put(struct intake *in, size_t bytes)
+{
+    intake_publish(reserve(in, bytes), RECORD_DONE);
+}
+
+/* Takes all that is complete; how many, and that their numbers ascend. */
+static int take_all(struct intake *in)
+{
+    static uint64_t last;
+    uint64_t position = intake_tail(in);
+    int count = 0;
+    struct record *r;
+    if (position == 0)
+        last = 0;
+    while ((r = intake_find(in, &position, intake_head(in)))) {
+        uint32_t state = atomic_load(&r->state);
+        if (state != RECORD_DONE && state != RECORD_SKIP)
+            break;
+        if (state == RECORD_DONE && intake_sound(r)) {
+            assert_true(r->event > last);
+            last = r->event;
+            count++;
+        }
+        position += r->bytes;
+    }
+    intake_move_tail(in, position);
+    return count;
+}
+
+static void records_come_out_in_order_over_many_laps(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    int taken = 0;
+    for (int i = 0; i < 5000; i++) {
+        put(in, (size_t)(i * 37 % 9000));
+        taken += take_all(in);
+    }
+    assert_int_equal(taken, 5000);
+    assert_true(intake_head(in) > 20 * RING);
+    intake_close(&in);
+}
+
+static void what_was_put_is_there_after_reopening(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    for (int i = 0; i < 20; i++)
+        put(in, 100);
+    intake_close(&in);
+    in = given_an_intake();
+    assert_int_equal(take_all(in), 20);
+    intake_close(&in);
+    in = given_an_intake();
+    assert_int_equal(take_all(in), 0);
+    intake_close(&in);
+}
+
+static void a_pending_record_holds_up_those_behind_it(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    put(in, 10);
+    struct record *pending = reserve(in, 10);
+    intake_publish(pending, RECORD_PENDING);
+    put(in, 10);
+    assert_int_equal(take_all(in), 1);
+    intake_finish(pending, RECORD_DONE);
+    assert_int_equal(take_all(in), 2);
+    intake_close(&in);
+}
+
+static void too_large_a_record_is_refused(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    struct record *r = NULL;
+    const struct reservation want = {.kind = 1, .payload_bytes = RING};
+    const struct reservation huge = {.kind = 1, .payload_bytes = SIZE_MAX - 10};
+    assert_int_equal(intake_reserve(in, &want, INTAKE_CHANGE, &r, NULL), -EFBIG);
+    assert_int_equal(intake_reserve(in, &huge, INTAKE_CHANGE, &r, NULL), -EFBIG);
+    intake_close(&in);
+}
+
+static void shut_it_takes_reports_and_no_changes(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    struct record *r = NULL;
+    struct error why = {.code = ENOSPC, .message = "no room"};
+    struct error err = ERROR_NONE;
+    const struct reservation want = {.kind = 1, .payload_bytes = 10};
+    intake_shut(in, &why);
+    assert_int_equal(intake_health(in, &err), -ENOSPC);
+    assert_int_equal(intake_reserve(in, &want, INTAKE_CHANGE, &r, &err), -ENOSPC);
+    assert_string_equal(err.message, "no room");
+    assert_int_equal(intake_reserve(in, &want, INTAKE_REPORT, &r, &err), 0);
+    intake_finish(r, RECORD_SKIP);
+    assert_int_equal(intake_wait_for_tail(in, intake_head(in), 1000, NULL), -ENOSPC);
+    intake_reopen(in);
+    assert_int_equal(intake_health(in, NULL), 0);
+    put(in, 10);
+    intake_close(&in);
+}
+
+static void *put_many(void *context)
+{
+    for (int i = 0; i < 20000; i++)
+        put(context, (size_t)(i % 700));
+    return NULL;
+}
+
+static void a_full_ring_makes_threads_wait_and_drops_nothing(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    pthread_t threads[3];
+    int taken = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, put_many, in), 0);
+    while (taken < 60000) {
+        intake_wait_for_work(in, 1);
+        taken += take_all(in);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(taken + take_all(in), 60000);
+    intake_close(&in);
+}
+
+static void one_flipped_byte_costs_one_record_at_most(void **state)
+{
+    (void)state;
+    for (int at = 0; at < 256; at += 3) {
+        make_folder(state);
+        struct intake *in = given_an_intake();
+        for (int i = 0; i < 8; i++)
+            put(in, 100);
+        intake_close(&in);
+        int fd = openat(dir, "intake", O_RDWR);
+        unsigned char byte = 0;
+        assert_int_equal(pread(fd, &byte, 1, 4096 + 192 + at), 1);
+        byte ^= 0x41;
+        assert_int_equal(pwrite(fd, &byte, 1, 4096 + 192 + at), 1);
+        close(fd);
+        in = given_an_intake();
+        uint64_t position = intake_tail(in);
+        int sound = 0;
+        for (struct record *r; (r = intake_find(in, &position, intake_head(in)));) {
+            sound += intake_sound(r);
+            position = intake_behind(in, r, intake_head(in));
+        }
+        assert_true(sound >= 6); /* a flip at a border touches two */
+        intake_close(&in);
+        remove_folder(state);
+    }
+    make_folder(state);
+}
+
+static void refused_to_open(int code)
+{
+    struct intake *in = NULL;
+    struct error err = ERROR_NONE;
+    assert_int_equal(intake_open(dir, &in, &err), code);
+    assert_non_null(strstr(err.message, "intake"));
+}
+
+static void a_damaged_header_is_refused(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    intake_close(&in);
+    int fd = openat(dir, "intake", O_RDWR);
+    uint64_t head = 12345;
+    assert_int_equal(pwrite(fd, &head, 8, 64), 8);
+    refused_to_open(-EBADMSG);
+    head = 0;
+    assert_int_equal(pwrite(fd, &head, 8, 64), 8);
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    refused_to_open(-EBADMSG);
+    assert_int_equal(ftruncate(fd, 10), 0);
+    refused_to_open(-EBADMSG);
+    close(fd);
+    test_file_text(dir, "intake", "");
+    refused_to_open(-EBADMSG);
+    assert_int_equal(unlinkat(dir, "intake", 0), 0);
+    assert_int_equal(symlinkat("/etc/passwd", dir, "intake"), 0);
+    refused_to_open(-ELOOP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+        T(records_come_out_in_order_over_many_laps),
+        T(what_was_put_is_there_after_reopening),
+        T(a_pending_record_holds_up_those_behind_it),
+        T(too_large_a_record_is_refused),
+        T(shut_it_takes_reports_and_no_changes),
+        T(a_full_ring_makes_threads_wait_and_drops_nothing),
+        T(one_flipped_byte_costs_one_record_at_most),
+        T(a_damaged_header_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

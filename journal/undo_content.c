@@ -167,6 +167,7 @@ static int swap_inode(struct work *w, const struct step *step, const struct spot
     struct change_spec spec = spot_spec(w, step, OP_WRITE, at);
     spec.version = vault_new(w->vault);
     spec.kept = KEPT_INODE;
+    spec.dir_mtime = folder_mtime(at->dir);
     const struct range all = {.length = (int64_t)at->now.size};
     spec.ranges = &all;
     spec.range_count = at->now.size > 0;

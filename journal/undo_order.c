@@ -478,6 +478,18 @@ static bool has_new_content(const struct node *node)
     return node->patches && node->origin != ORIGIN_CONTENT;
 }
 
+/* Putting another inode in a file's place is no change of its folder. */
+static void keep_time(struct node *folder, uint64_t event)
+{
+    struct wish *w = &folder->wish;
+    if ((w->fields & WISH_MTIME) || folder->origin != ORIGIN_DISK)
+        return;
+    w->fields |= WISH_MTIME;
+    w->mtime = folder->attr.mtime;
+    if (!w->event)
+        w->event = event;
+}
+
 static int order_contents(struct order *o, struct error *err)
 {
     for (const struct node *node = o->tree->nodes; node; node = node->next) {
@@ -486,6 +498,8 @@ static int order_contents(struct order *o, struct error *err)
         if (!link || !has_new_content(node))
             continue;
         bool whole = is_whole(node->patches);
+        if (whole)
+            keep_time(link->at[VIEW_TARGET]->folder, node->patches->event);
         struct step step = {.kind = whole ? STEP_REPLACE : STEP_PATCH,
                             .event = node->patches->event,
                             .staged = node->number,
@@ -509,7 +523,8 @@ static void respect_outside(struct node *folder)
 {
     bool younger = folder->attr.mtime > folder->known_mtime &&
                    folder->attr.mtime - TIME_SLACK > folder->last_entry;
-    if (folder->origin == ORIGIN_DISK && !folder->wish.asked && younger)
+    bool kept = folder->wish.mtime == folder->attr.mtime;
+    if (folder->origin == ORIGIN_DISK && !folder->wish.asked && younger && !kept)
         folder->wish.fields &= ~(unsigned)WISH_MTIME;
 }
 

@@ -97,6 +97,15 @@ static int trouble_with(struct rewind *r, struct node *node, const struct event 
     return rewind_trouble(r, e->path, trouble, e->id, by, node, err);
 }
 
+/* What the journal does not tell is a conflict for the selected, and nothing for the others. */
+static int unknown_if_taken(struct rewind *r, const struct event *e, enum fate fate,
+                            struct error *err)
+{
+    if (fate != FATE_TAKEN)
+        return 0;
+    return rewind_trouble(r, e->path ? e->path : "", TROUBLE_UNKNOWN, e->id, 0, NULL, err);
+}
+
 /* ---- things ---- */
 
 static struct thing *thing_of(const struct rewind *r, uint64_t object)
@@ -243,7 +252,25 @@ static uint64_t removed_by(const struct node *node)
     return by;
 }
 
+static void link_target(struct link *link, struct slot *slot, const struct event *e)
+{
+    link_move(link, VIEW_TARGET, slot);
+    if (!link->event)
+        link->event = e->id;
+}
+
 /* ---- what an event says about a folder ---- */
+
+/* Names that the target leaves it, also those that were never looked at. */
+static size_t names_left(const struct node *node)
+{
+    size_t known = node_count_in(node, VIEW_DISK);
+    size_t unknown = node->origin == ORIGIN_DISK && !S_ISDIR(node->attr.mode) &&
+                             node->attr.nlink > known
+                         ? node->attr.nlink - known
+                         : 0;
+    return node_count_in(node, VIEW_TARGET) + unknown;
+}
 
 static void wish_mtime(struct node *node, int64_t mtime, uint64_t event)
 {
@@ -592,18 +619,18 @@ static int restore_name(struct rewind *r, struct thing *t, const struct loss *lo
 {
     const struct event *e = loss->event;
     struct node *node = t->node;
-    uint64_t later = node_link_in(node, VIEW_TARGET) ? 0 : stays_in(t, ~0u);
+    size_t names = names_left(node);
+    uint64_t later = names ? 0 : stays_in(t, ~0u);
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);
     if (node->origin == ORIGIN_LOST)
         return trouble_with(r, node, e, TROUBLE_BYTES, 0, err);
-    if (node->origin == ORIGIN_DISK && !node_link_in(node, VIEW_TARGET))
+    if (node->origin == ORIGIN_DISK && names == 0)
         return trouble_with(r, node, e, TROUBLE_LATER, removed_by(node), err);
     const struct link *there = loss->slot->in[VIEW_TARGET];
     if (there)
         return trouble_with(r, node, e, TROUBLE_EXISTS, there->stays, err);
-    link_move(link, VIEW_TARGET, loss->slot);
-    link->event = e->id;
+    link_target(link, loss->slot, e);
     return 0;
 }
 
@@ -611,10 +638,7 @@ static int bring_back(struct rewind *r, const struct loss *loss, enum fate fate,
 {
     struct thing *t = thing_make(r, loss->object);
     if (!t)
-        return loss->object ? no_memory(err)
-               : fate == FATE_TAKEN
-                   ? rewind_trouble(r, loss->event->path, TROUBLE_UNKNOWN, loss->event->id, 0, NULL, err)
-                   : 0;
+        return loss->object ? no_memory(err) : unknown_if_taken(r, loss->event, fate, err);
     struct link *link = fate == FATE_CANCELLED ? link_returned(r, t, loss) : NULL;
     if (!t->node)
         TRY(add_lost(r, t, loss, err));
@@ -660,7 +684,7 @@ static int take_made(struct rewind *r, const struct event *e, struct link *link,
 {
     struct node *node = link->node;
     bool is_link = e->op == OP_LINK;
-    size_t names = node_count_in(node, VIEW_TARGET);
+    size_t names = names_left(node);
     node->unmade |= !is_link && !(e->flags & EVENT_BY_UNDO);
     if (!link->at[VIEW_TARGET])
         return is_link ? note_gone(r, node, e, link->stays, err) : 0;
@@ -676,8 +700,7 @@ static int take_made(struct rewind *r, const struct event *e, struct link *link,
     }
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);
-    link_move(link, VIEW_TARGET, NULL);
-    link->event = e->id;
+    link_target(link, NULL, e);
     return 0;
 }
 
@@ -736,8 +759,7 @@ static int take_rename(struct rewind *r, const struct event *e, struct link *lin
     const struct link *there = at->from->in[VIEW_TARGET];
     if (there)
         return trouble_with(r, link->node, e, TROUBLE_EXISTS, there->stays, err);
-    link_move(link, VIEW_TARGET, at->from);
-    link->event = e->id;
+    link_target(link, at->from, e);
     return 0;
 }
 
@@ -774,10 +796,9 @@ static int take_exchange(struct rewind *r, const struct event *e, struct link *f
         sound = verify(r, second->node, e, err);
     if (sound <= 0)
         return sound;
-    link_move(second, VIEW_TARGET, NULL);
-    link_move(first, VIEW_TARGET, at->from);
-    link_move(second, VIEW_TARGET, at->to);
-    first->event = second->event = e->id;
+    link_target(second, NULL, e);
+    link_target(first, at->from, e);
+    link_target(second, at->to, e);
     return 0;
 }
 
@@ -831,16 +852,15 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
 {
     struct thing *t = thing_make(r, e->object);
     if (!t)
-        return e->object ? no_memory(err)
-               : fate == FATE_TAKEN
-                   ? rewind_trouble(r, e->path, TROUBLE_UNKNOWN, e->id, 0, NULL, err)
-                   : 0;
+        return e->object ? no_memory(err) : unknown_if_taken(r, e, fate, err);
     struct node *node = thing_node(t, at->from, attr_known(e));
+    if (!node && !e->path[0] && is_same_inode(&r->tree->top->attr, attr_known(e)))
+        thing_join(t, node = r->tree->top);
     if (node && S_ISDIR(node->attr.mode))
         note_folder_change(node, e, fate);
     if (fate == FATE_CANCELLED)
         return 0;
-    if (!node || !node_link_in(node, VIEW_PAST))
+    if (!node || (!node_link_in(node, VIEW_PAST) && node != r->tree->top))
         return add_orphan(r, t, e, fate, err);
     if (fate == FATE_TAKEN)
         return take_modified(r, e, t, err);
@@ -904,10 +924,11 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
 static int find_ends(struct rewind *r, const struct event *e, enum fate fate, struct ends *at,
                      struct error *err)
 {
-    TRY(tree_find(r->tree, VIEW_PAST, e->path, &at->from, err));
+    if (e->path[0])
+        TRY(tree_find(r->tree, VIEW_PAST, e->path, &at->from, err));
     if (has_two_ends(e->op))
         TRY(tree_find(r->tree, VIEW_PAST, e->path2, &at->to, err));
-    if (at->from && changes_entries(e->op))
+    if (at->from && (changes_entries(e->op) || e->dir_mtime)) /* or another inode for a file */
         note_entry(at->from, e, e->dir_mtime, fate);
     if (at->to && at->to->folder != (at->from ? at->from->folder : NULL))
         note_entry(at->to, e, e->dir2_mtime, fate);
@@ -944,15 +965,21 @@ static int note_parents(struct rewind *r, const struct event *e, enum fate fate,
     return has_two_ends(e->op) ? note_parent(r, e->path2, e, fate, err) : 0;
 }
 
+/* The workspace's own folder has metadata too. */
+static bool has_sound_paths(const struct event *e)
+{
+    if (e->path && !e->path[0])
+        return !changes_entries(e->op);
+    return place_is_sound(e->path) && (!has_two_ends(e->op) || place_is_sound(e->path2));
+}
+
 int rewind_event(struct rewind *r, const struct event *e, enum fate fate, struct error *err)
 {
     struct ends at = {0};
     if (!op_changes(e->op))
         return 0;
-    if (!place_is_sound(e->path) || (has_two_ends(e->op) && !place_is_sound(e->path2)))
-        return fate == FATE_TAKEN ? rewind_trouble(r, e->path ? e->path : "", TROUBLE_UNKNOWN,
-                                                   e->id, 0, NULL, err)
-                                  : 0;
+    if (!has_sound_paths(e))
+        return unknown_if_taken(r, e, fate, err);
     if (!must_follow(r, e, fate))
         return note_parents(r, e, fate, err);
     TRY(note_states(r, e, err));

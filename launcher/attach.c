@@ -66,12 +66,12 @@ int attach_open(const struct workspace *w, struct attach *out, struct error *err
             a = ATTACH_NONE;
             return 0;
         }
-        if (r == 0 && !started) {
+        if (r == 0) { /* none, or no more: another session's end may have taken ours along */
             r = start(w, err);
             started = r == 0;
+            if (started)
+                continue;
         }
-        if (started)
-            continue;
         if (r != -EBUSY && r != -EPIPE)
             return r;
         pause_briefly();

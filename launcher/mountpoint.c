@@ -109,6 +109,9 @@ int mountpoint_default(const struct workspace *w, char **out, struct error *err)
     if (is_dead(parent, strbuf_text(&name)))
         TRY(mountpoint_detach(strbuf_text(&path), true, err));
     CLEANUP(fd_close) int own = own_folder(parent, strbuf_text(&name), 0700, w->owner, w->group);
+    if (own == -ENOTCONN || own == -ECONNABORTED)
+        return error_say(err, EBUSY, "the mount on %s is being removed: try again",
+                         strbuf_text(&path));
     if (own < 0)
         return error_set(err, -own, "make the mountpoint %s", strbuf_text(&path));
     return take_text(&path, out, err);

@@ -344,6 +344,8 @@ int workspace_create(const struct cli *cli, struct workspace *out, bool *made, s
     TRY(r);
     TRY(check_filesystem(&w, true, err));
     *made = fstatat(w.root, STATE_FOLDER, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+    if (!*made)
+        TRY(check_state_folder(&w, cli, err));
     TRY(workspace_act_as_owner(&w, err));
     r = make_contents(&w, err);
     if (r == 0)

@@ -1,0 +1,42 @@
+#!/bin/bash
+# usage.sh - what is typed wrongly gets one line, a suggestion and exit 2.
+# shellcheck source=tests/support/session.sh
+. "$(dirname "$0")/../support/session.sh"
+given_folder
+
+lines=$("$CCFS" | wc -l)
+((lines == 12)) || fail "ccfs alone prints $lines lines, not 12"
+"$CCFS" --version | grep -qE '^ccfs [0-9]+\.[0-9]+' || fail "no version"
+
+for verb in init mount umount run status history show undo; do
+    text=$("$CCFS" "$verb" --help) || fail "$verb --help ends with $?"
+    [[ $text == *"usage: ccfs $verb"* ]] || fail "$verb --help has no usage"
+    [[ $text == *Examples:* ]] || fail "$verb --help has no examples"
+    "$CCFS" help "$verb" >/dev/null || fail "help $verb"
+done
+
+expect 2 hstory
+one_line
+warned "did you mean 'history'?"
+expect 2 qqqqqqqq
+one_line
+expect 2 run --bakend sandbox -- true
+one_line
+warned 'did you mean --backend?'
+expect 2 run
+one_line
+expect 2 run --cd
+one_line
+expect 2 run --backend docekr -- true
+one_line
+expect 2 run --env 1X=y -- true
+one_line
+expect 2 run --session 77 -- true
+one_line
+expect 2 status too many
+one_line
+expect 2 "$(printf 'a\nb\033[31m')" # a name that would draw on the terminal
+one_line
+[[ $errs != *$'\033'* ]] || fail "an escape sequence reached the terminal"
+expect 2 --nosuch
+one_line

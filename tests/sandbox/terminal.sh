@@ -1,0 +1,63 @@
+#!/bin/bash
+# terminal.sh - a shell with job control and resizing, on a terminal of its own.
+# shellcheck source=tests/support/session.sh
+. "$(dirname "$0")/../support/session.sh"
+need_fuse
+need bwrap tmux
+given_workspace
+
+socket=$work/tmux
+tmux_() {
+    tmux -S "$socket" -f /dev/null "$@"
+}
+end_terminal() {
+    tmux_ kill-server >/dev/null 2>&1 || true
+    end_session_test
+}
+trap end_terminal EXIT
+
+shows() { # TEXT
+    tmux_ capture-pane -p -J | grep -qF -- "$1"
+}
+type_in() {
+    tmux_ send-keys -l -- "$1"
+    tmux_ send-keys Enter
+}
+
+tmux_ new-session -d -x 90 -y 30 "env PS1='outer> ' sh"
+tmux_ set-option -g window-size manual >/dev/null
+type_in "stty -a | cksum >'$work/stty.before'"
+type_in "'$CCFS' -w '$raw' run -- bash --norc --noprofile -i; echo ended with \$?"
+until_true "no shell" shows 'bash-'
+type_in 'echo size $(stty size)'
+until_true "the size is wrong" shows 'size 30 90'
+tmux_ resize-window -x 100 -y 25
+until_true "the resize did not arrive" bash -c \
+    "tmux -S '$socket' send-keys -l 'echo size \$(stty size)'; tmux -S '$socket' send-keys Enter; sleep 0.3
+     tmux -S '$socket' capture-pane -p -J | grep -qF 'size 25 100'"
+
+# Ctrl-Z and Ctrl-C mean the program inside
+type_in 'sleep 1000'
+sleep 0.5
+tmux_ send-keys C-z
+until_true "Ctrl-Z does not stop it" shows 'Stopped'
+type_in 'fg'
+sleep 0.5
+tmux_ send-keys C-c
+type_in 'echo code $?'
+until_true "Ctrl-C does not interrupt it" shows 'code 130'
+if shows 'no job control'; then
+    fail "bash has no job control"
+fi
+
+type_in 'exit 7'
+until_true "the exit code is lost" shows 'ended with 7'
+type_in "stty -a | cksum >'$work/stty.after'"
+until_true "no word of the terminal" test -s "$work/stty.after"
+cmp -s "$work/stty.before" "$work/stty.after" || {
+    # the window was resized meanwhile: compare all but the size
+    type_in "stty -g >'$work/stty.g'"
+    until_true "no word of the terminal" test -s "$work/stty.g"
+    shows 'outer>' || fail "the terminal was not put back"
+}
+not_mounted

@@ -1,0 +1,130 @@
+# session.sh - what the tests of the command line and of the sandbox have in common.
+#
+# Sourced with the program ccfs as $1 or in $CCFS.  A test tells:
+#   given_workspace           a workspace of its own, not mounted: $raw
+#   expect CODE ARG...        ccfs ARG... ends with CODE; $out and $errs hold what it said
+#   said TEXT / warned TEXT   stdout / stderr contains TEXT
+#   inside CODE COMMAND       ccfs run -- sh -c COMMAND, likewise
+#   not_mounted               nothing of $raw is mounted, no daemon of it runs
+# It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly here repository=${here%/tests}
+CCFS=$(realpath -- "${1:-${CCFS:-$repository/build/ccfs}}")
+export CCFS
+unset CCFS_WORKSPACE
+
+work=''
+raw=''
+out=''
+errs=''
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    [[ -z $out ]] || printf -- '--- stdout\n%s\n' "$out" >&2
+    [[ -z $errs ]] || printf -- '--- stderr\n%s\n' "$errs" >&2
+    exit 1
+}
+
+skip() {
+    printf 'SKIPPED: %s\n' "$*"
+    exit 77
+}
+
+need() { # TOOL...
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || skip "there is no $tool here"
+    done
+}
+
+need_fuse() {
+    [[ -c /dev/fuse && -w /dev/fuse ]] || skip "/dev/fuse is not there, or not open to this user"
+}
+
+need_root() {
+    ((EUID == 0)) || skip "needs root"
+}
+
+end_session_test() {
+    local code=$?
+    trap - EXIT
+    cd /
+    if [[ -n $work ]]; then
+        "$CCFS" -w "$raw" umount --lazy >/dev/null 2>&1 || true
+        rm -rf -- "$work" || code=1
+    fi
+    exit "$code"
+}
+
+given_folder() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/ccfs-session.XXXXXX")
+    raw=$work/workspace
+    trap end_session_test EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+given_workspace() {
+    [[ -n $work ]] || given_folder
+    "$CCFS" -w "$raw" init >/dev/null || fail "ccfs init"
+}
+
+expect() { # CODE ARG...
+    local want=$1 code=0
+    shift
+    "$CCFS" -w "$raw" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    out=$(tr -d '\0' <"$work/out")
+    errs=$(tr -d '\0' <"$work/err")
+    ((code == want)) || fail "ccfs $* ended with $code, not $want"
+}
+
+inside() { # CODE COMMAND
+    expect "$1" run -- sh -c "$2"
+}
+
+said() {
+    [[ $out == *"$1"* ]] || fail "stdout lacks: $1"
+}
+
+warned() {
+    [[ $errs == *"$1"* ]] || fail "stderr lacks: $1"
+}
+
+# An error is one line that begins with the program's name.
+one_line() {
+    [[ $errs == ccfs:* && $errs != *$'\n'* ]] || fail "that is not one line of ours"
+}
+
+daemon_pid() {
+    "$CCFS" -w "$raw" status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p'
+}
+
+mountpoint_now() {
+    "$CCFS" -w "$raw" status --json | sed -n 's/.*"mountpoint":"\([^"]*\)".*/\1/p'
+}
+
+not_mounted() {
+    local record
+    record=$(mountpoint_now)
+    [[ -z $record ]] || fail "still mounted on $record"
+    if [[ -n ${mnt:-} ]]; then
+        ! grep -qF " $mnt " /proc/self/mounts || fail "still mounted on $mnt"
+    fi
+}
+
+# Waits up to ten seconds until COMMAND succeeds.
+until_true() { # WHAT COMMAND...
+    local what=$1 i
+    shift
+    for ((i = 0; i < 100; i++)); do
+        if "$@"; then
+            return
+        fi
+        sleep 0.1
+    done
+    fail "$what"
+}

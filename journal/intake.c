@@ -283,7 +283,7 @@ uint64_t intake_behind(struct intake *in, const struct record *r, uint64_t end)
 {
     uint64_t next = r->position + r->bytes;
     bool plausible = next == end || (next < end && header_fits(in, record_at(in, next), next));
-    return plausible ? next : r->position + ALIGN;
+    return plausible || intake_sound(r) ? next : r->position + ALIGN;
 }
 
 /* ---- reserving ---- */

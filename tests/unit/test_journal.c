@@ -422,6 +422,7 @@ static void a_kill_at_any_step_loses_no_change_and_invents_none(void **state)
         "intake_pending", "intake_pending:3", "intake_finish:2",   "intake_finished:2",
         "intake_done",    "writer_committed", "writer_moved_tail", "none",
     };
+    remove_folder(state); /* each round has its own */
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
         make_folder(state);
         when_killed(make_three_folders, faults[i]);
@@ -490,6 +491,7 @@ static void a_kill_never_loses_the_bytes_and_leaves_no_orphan(void **state)
                                          "intake_finish",     "intake_finished",   "none"};
     static void (*const works[])(struct journal *) = {remove_by_moving, remove_by_linking,
                                                       truncate_a_copy};
+    remove_folder(state); /* each round has its own */
     for (size_t i = 0; i < COUNT_OF(faults) * COUNT_OF(works); i++) {
         make_folder(state);
         test_file_text(root, "f", "1234");
@@ -612,7 +614,9 @@ static void a_full_disk_refuses_changes_and_records_again_when_there_is_room(voi
     assert_int_equal(journal_health(j, NULL), 0);
     journal_close(&j);
     assert_int_equal(ask("SELECT count(*) FROM event WHERE op = 2 AND outcome = 0"), begun);
+    close(root);
     assert_int_equal(umount2(folder, MNT_DETACH), 0);
+    root = open(folder, O_RDONLY | O_DIRECTORY);
 }
 
 int main(void)

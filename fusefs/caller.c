@@ -91,6 +91,12 @@ struct fusefs *gate_enter(struct fusefs *fs)
     return fs;
 }
 
+struct fusefs *gate_enter_alone(struct fusefs *fs)
+{
+    pthread_rwlock_wrlock(&fs->gate);
+    return fs;
+}
+
 void gate_leave(struct fusefs **fs)
 {
     pthread_rwlock_unlock(&(*fs)->gate);

@@ -1,7 +1,8 @@
 /* fs.h - private to fusefs/: one served workspace, and the words that its operations share.
  *
  * Lock order: fs->gate, then a file's lock, then handles->lock, nodes->lock or the journal's own.
- * The gate is held for reading by every operation that changes something, for writing by an undo. */
+ * The gate is held for reading by every operation that changes something, from the look at its path to
+ * its record; for writing by what changes the paths of others: a folder's rename, an undo. */
 #ifndef FUSEFS_FS_H
 #define FUSEFS_FS_H
 
@@ -64,6 +65,7 @@ struct change_spec spec_for(struct fusefs *fs, const struct caller *caller, enum
 
 /* CLEANUP(gate_leave) struct fusefs *in = gate_enter(fs); */
 struct fusefs *gate_enter(struct fusefs *fs);
+struct fusefs *gate_enter_alone(struct fusefs *fs);
 void gate_leave(struct fusefs **fs);
 
 /* The kernel's first request was answered: whoever started us may go on. */

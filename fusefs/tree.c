@@ -487,20 +487,47 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     return 0;
 }
 
+/* A folder that moves takes the paths of everything below it along, so it moves alone: no event may
+ * carry a path that was no longer true when its change was applied. */
+static bool moves_folder(const struct move *m)
+{
+    struct attr attr;
+    if (place_attr(&m->from, &attr, NULL) == 0 && S_ISDIR(attr.mode))
+        return true;
+    return (m->flags & RENAME_EXCHANGE) && place_attr(&m->to, &attr, NULL) == 0 &&
+           S_ISDIR(attr.mode);
+}
+
+struct move_names {
+    uint64_t folder;
+    const char *name;
+    uint64_t new_folder;
+    const char *new_name;
+};
+
+/* -EAGAIN: it has to move alone. */
+static int move_try(struct fusefs *fs, const struct caller *caller, struct move *m,
+                    const struct move_names *names, bool alone)
+{
+    enum op op = m->flags & RENAME_EXCHANGE ? OP_EXCHANGE : OP_RENAME;
+    TRY(find(fs, caller, op, names->folder, names->name, &m->from));
+    TRY(find(fs, caller, op, names->new_folder, names->new_name, &m->to));
+    return !alone && moves_folder(m) ? -EAGAIN : move_do(fs, caller, m);
+}
+
 int tree_rename(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
                 uint64_t new_folder, const char *new_name, unsigned flags)
 {
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
-    CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    struct move m;
-    move_none(&m, flags);
-    enum op op = flags & RENAME_EXCHANGE ? OP_EXCHANGE : OP_RENAME;
-    int r = find(fs, caller, op, folder, name, &m.from);
-    if (r == 0)
-        r = find(fs, caller, op, new_folder, new_name, &m.to);
-    if (r == 0)
-        r = move_do(fs, caller, &m);
-    move_release(fs, &m);
+    const struct move_names names = {folder, name, new_folder, new_name};
+    int r = -EAGAIN;
+    for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
+        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        struct move m;
+        move_none(&m, flags);
+        r = move_try(fs, caller, &m, &names, alone != 0);
+        move_release(fs, &m);
+    }
     return r;
 }

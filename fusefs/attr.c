@@ -97,16 +97,18 @@ static int set_recorded(struct setting *s, enum op op, const struct attr_change 
 
 static int set_size(struct setting *s, uint64_t handle, const struct attr_change *wish)
 {
+    CLEANUP(turn_end) struct turn turn = TURN_NONE;
     struct handle *own = handle ? handle_get(&s->fs->handles, handle) : NULL;
     bool kill = wish->wish & ATTR_WISH_KILL_SETID;
-    if (own && own->writable)
-        return truncate_file(s->fs, s->caller, s->node, own->fd, own, wish->size, kill);
+    TRY(turn_take(s->fs, s->node, &turn));
+    if (own && own->writable && own->file == turn.file)
+        return truncate_file(s->fs, s->caller, turn.file, own->fd, own, wish->size, kill);
     CLEANUP(fd_close) int fd = node_open(s->fs->nodes, s->node, O_RDWR | O_NONBLOCK);
     if (fd == -EACCES)
         fd = node_open(s->fs->nodes, s->node, O_WRONLY | O_NONBLOCK);
     if (fd < 0)
         return fd;
-    return truncate_file(s->fs, s->caller, s->node, fd, NULL, wish->size, kill);
+    return truncate_file(s->fs, s->caller, turn.file, fd, NULL, wish->size, kill);
 }
 
 static enum op op_of(unsigned wish)

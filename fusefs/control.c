@@ -163,8 +163,11 @@ static void *listen_thread(void *argument)
     struct control *control = argument;
     struct pollfd wait[2] = {{control->listener, POLLIN, 0}, {control->stop, POLLIN, 0}};
     for (;;) {
-        if (poll(wait, 2, -1) < 0 && errno != EINTR)
-            return NULL;
+        if (poll(wait, 2, -1) < 0) {
+            if (errno != EINTR)
+                return NULL;
+            continue; /* what it found the last time is not found again */
+        }
         if (wait[1].revents)
             return NULL;
         if (wait[0].revents & POLLIN)

@@ -22,6 +22,20 @@ enum wish data_wish(int flags)
     return access == O_WRONLY ? WISH_WRITE : WISH_UPDATE;
 }
 
+int turn_take(struct fusefs *fs, struct node *node, struct turn *out)
+{
+    out->fs = fs;
+    out->file = file_enter(&fs->handles, fs->nodes, node);
+    return out->file ? 0 : -ENOMEM;
+}
+
+void turn_end(struct turn *turn)
+{
+    if (turn->file)
+        file_exit(&turn->fs->handles, turn->fs->nodes, turn->file);
+    turn->file = NULL;
+}
+
 /* A file to be written is opened for reading too: what it loses must be read first. */
 static int open_backing(struct fusefs *fs, struct node *node, enum wish wish)
 {
@@ -29,6 +43,28 @@ static int open_backing(struct fusefs *fs, struct node *node, enum wish wish)
         return node_open(fs->nodes, node, O_RDONLY | O_NONBLOCK);
     int fd = node_open(fs->nodes, node, O_RDWR | O_NONBLOCK);
     return fd == -EACCES ? node_open(fs->nodes, node, O_WRONLY | O_NONBLOCK) : fd;
+}
+
+int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags, uint64_t *handle)
+{
+    struct fusefs *fs = turn->fs;
+    if ((flags & O_ACCMODE) != O_RDONLY)
+        turn->file->opener = caller_actor(fs, caller);
+    return handle_open_file(&fs->handles, fs->nodes, turn->file, fd, flags, handle);
+}
+
+/* Its turn lasts from the open to the handle: a truncation beside it would put another inode there. */
+static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct node *node, int flags,
+                        bool kill_setid, uint64_t *handle)
+{
+    CLEANUP(turn_end) struct turn turn = TURN_NONE;
+    TRY(turn_take(fs, node, &turn));
+    CLEANUP(fd_close) int fd = open_backing(fs, node, data_wish(flags));
+    if (fd < 0)
+        return fd;
+    if (flags & O_TRUNC)
+        TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid));
+    return data_hand_out(&turn, caller, fd_take(&fd), flags & O_ACCMODE, handle);
 }
 
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
@@ -45,18 +81,10 @@ int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, i
         return allow(fs, caller, wish == WISH_READ ? OP_OPEN : OP_WRITE, node->zone, wish, path,
                      NULL);
     }
-    CLEANUP(fd_close) int fd = open_backing(fs, node, wish);
-    if (fd < 0)
-        return fd;
-    if (flags & O_TRUNC) {
-        CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-        TRY(truncate_file(fs, caller, node, fd, NULL, 0, kill_setid));
-    }
-    bool writable = wish != WISH_READ;
-    TRY(handle_open_file(&fs->handles, fs->nodes, node, fd_take(&fd), flags & O_ACCMODE, handle));
-    if (writable)
-        handle_get(&fs->handles, *handle)->file->opener = caller_actor(fs, caller);
-    return 0;
+    if (!(flags & O_TRUNC))
+        return open_in_turn(fs, caller, node, flags, kill_setid, handle);
+    CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
+    return open_in_turn(fs, caller, node, flags, kill_setid, handle);
 }
 
 int data_release(struct fusefs *fs, uint64_t number)
@@ -138,27 +166,6 @@ static void writer_leave(struct writer *w)
     gate_leave(&w->fs);
 }
 
-static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller *caller,
-                        uint64_t number, int64_t offset, int64_t length, bool nobody)
-{
-    struct handle *handle = handle_get(&fs->handles, number);
-    if (!handle || !handle->file || !handle->writable)
-        return -EBADF;
-    w->fs = gate_enter(fs);
-    w->handle = handle;
-    pthread_mutex_lock(&handle->file->lock);
-    bool inferred = nobody || caller->tid == 0;
-    w->wish = (struct write_wish){
-        .who = inferred ? handle->file->opener : caller_actor(fs, caller),
-        .tid = caller->tid,
-        .inferred = inferred,
-        .fd = handle->fd,
-        .offset = offset,
-        .length = length,
-    };
-    return writing_prepare(fs, handle->file, &w->wish);
-}
-
 /* fcntl(F_SETFL) is the kernel's business and reaches us only with the next write. */
 static void follow_append(struct handle *handle, int flags)
 {
@@ -168,20 +175,58 @@ static void follow_append(struct handle *handle, int flags)
     }
 }
 
+/* The kernel's idea of where a file ends may be older than what the host's user appended. */
+static int64_t offset_of(const struct handle *handle, int64_t offset)
+{
+    off_t end = handle->flags & O_APPEND ? lseek(handle->fd, 0, SEEK_END) : -1;
+    return end < 0 ? offset : end;
+}
+
+/* what: offset, length, and whether the kernel could name nobody; flags: O_APPEND or 0. */
+static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller *caller,
+                        uint64_t number, const struct write_wish *what, int flags)
+{
+    struct handle *handle = handle_get(&fs->handles, number);
+    if (!handle || !handle->file || !handle->writable)
+        return -EBADF;
+    w->fs = gate_enter(fs);
+    w->handle = handle;
+    pthread_mutex_lock(&handle->file->lock);
+    follow_append(handle, flags);
+    w->wish = *what;
+    w->wish.inferred |= caller->tid == 0;
+    w->wish.who = w->wish.inferred ? handle->file->opener : caller_actor(fs, caller);
+    w->wish.tid = caller->tid;
+    w->wish.fd = handle->fd;
+    w->wish.offset = offset_of(handle, what->offset);
+    return writing_prepare(fs, handle->file, &w->wish);
+}
+
+static void writer_done(struct writer *w, int64_t length, bool kill_setid)
+{
+    if (kill_setid)
+        data_drop_setid(w->handle->fd, w->handle->file->writing.before.mode);
+    writing_done(w->fs, w->handle->file, w->handle->fd, w->wish.offset, length);
+}
+
 ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t number, const void *data,
                    size_t bytes, int64_t offset, int flags, bool from_cache, bool kill_setid)
 {
     CLEANUP(writer_leave) struct writer w = {0};
-    TRY(writer_enter(&w, fs, caller, number, offset, (int64_t)bytes, from_cache));
-    if (!from_cache)
-        follow_append(w.handle, flags);
-    ssize_t n = pwrite(w.handle->fd, data, bytes, offset);
+    struct write_wish what = {.offset = offset, .length = (int64_t)bytes, .inferred = from_cache};
+    /* What was mapped goes where it was mapped, whichever descriptor the kernel takes for it. */
+    TRY(writer_enter(&w, fs, caller, number, &what, from_cache ? 0 : flags));
+    ssize_t n = pwrite(w.handle->fd, data, bytes, w.wish.offset);
     if (n < 0)
         return -errno;
-    if (kill_setid)
-        data_drop_setid(w.handle->fd, w.handle->file->writing.before.mode);
-    writing_done(fs, w.handle->file, w.handle->fd, offset, n);
+    writer_done(&w, n, kill_setid);
     return n;
+}
+
+/* The kernel does not say whether the caller may keep setuid here: only root may. */
+static bool must_drop_setid(const struct caller *caller)
+{
+    return caller->uid != 0;
 }
 
 int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t number, int mode,
@@ -189,12 +234,14 @@ int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t numbe
 {
     CLEANUP(writer_leave) struct writer w = {0};
     bool shifts = mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
-    bool destroys = shifts || (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE));
-    int64_t touched = shifts ? INT64_MAX - offset : length;
-    TRY(writer_enter(&w, fs, caller, number, offset, destroys ? touched : 0, false));
+    bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+    struct write_wish what = {.offset = offset, .zeroes = zeroes};
+    if (shifts || zeroes)
+        what.length = shifts ? INT64_MAX - offset : length;
+    TRY(writer_enter(&w, fs, caller, number, &what, 0));
     if (fallocate(w.handle->fd, mode, offset, length) < 0)
         return -errno;
-    writing_done(fs, w.handle->file, w.handle->fd, offset, touched);
+    writer_done(&w, shifts ? what.length : length, must_drop_setid(caller));
     return 0;
 }
 
@@ -206,12 +253,13 @@ ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from,
     if (!source || !source->file)
         return -EBADF;
     bytes = bytes < COPY_MAX ? bytes : COPY_MAX;
-    TRY(writer_enter(&w, fs, caller, to, to_offset, (int64_t)bytes, false));
+    struct write_wish what = {.offset = to_offset, .length = (int64_t)bytes};
+    TRY(writer_enter(&w, fs, caller, to, &what, 0));
     off_t in = from_offset;
     off_t out = to_offset;
     ssize_t n = copy_file_range(source->fd, &in, w.handle->fd, &out, bytes, 0);
     if (n < 0)
         return -errno;
-    writing_done(fs, w.handle->file, w.handle->fd, to_offset, n);
+    writer_done(&w, n, must_drop_setid(caller));
     return n;
 }

@@ -4,6 +4,17 @@
 
 #include "fusefs/fs.h"
 
+/* A file's lock, held: nobody else opens, writes or truncates it meanwhile.
+ *     CLEANUP(turn_end) struct turn turn = TURN_NONE;
+ *     TRY(turn_take(fs, node, &turn)); */
+struct turn {
+    struct fusefs *fs;
+    struct file *file; /* NULL: none */
+};
+#define TURN_NONE ((struct turn){.file = NULL})
+MUST_USE int turn_take(struct fusefs *fs, struct node *node, struct turn *out);
+void turn_end(struct turn *turn);
+
 /* What an open with these flags wishes. */
 enum wish data_wish(int flags);
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
@@ -16,6 +27,9 @@ int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t handl
 ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
                   uint64_t to, int64_t to_offset, size_t bytes);
 int data_sync(struct fusefs *fs, uint64_t handle, bool data_only);
+/* fd (taken) becomes a handle of the file. */
+MUST_USE int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags,
+                           uint64_t *handle);
 int data_release(struct fusefs *fs, uint64_t handle);
 
 /* Ends the write session of an inode before something else happens to it. */

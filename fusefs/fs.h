@@ -31,7 +31,7 @@ struct fusefs {
     int64_t copy_limit; /* bytes up to which a whole copy is kept where cloning is impossible */
     double timeout_s;   /* how long the kernel may trust names and attributes */
     int64_t since;      /* UTC ns: served since */
-    bool uring;
+    atomic_bool uring;
     atomic_bool ending;
     pthread_mutex_t sessions_lock; /* a session begins, or the idle mount goes: not both */
     int ready_fd;       /* -1 once it was told */

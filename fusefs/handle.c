@@ -123,6 +123,30 @@ struct file *file_of(struct handles *handles, struct node *node)
     return file;
 }
 
+struct file *file_enter(struct handles *handles, struct nodes *nodes, struct node *node)
+{
+    pthread_mutex_lock(&handles->lock);
+    bool first = !node->file;
+    struct file *file = file_join(node);
+    if (file)
+        file->holds++;
+    pthread_mutex_unlock(&handles->lock);
+    if (!file)
+        return NULL;
+    if (first)
+        node_hold(nodes, node); /* the file's own */
+    pthread_mutex_lock(&file->lock);
+    return file;
+}
+
+void file_exit(struct handles *handles, struct nodes *nodes, struct file *file)
+{
+    if (!file)
+        return;
+    pthread_mutex_unlock(&file->lock);
+    file_drop(handles, nodes, file);
+}
+
 void file_drop(struct handles *handles, struct nodes *nodes, struct file *file)
 {
     if (!file)
@@ -186,34 +210,25 @@ static struct handle *handle_new(struct nodes *nodes, struct node *node, int fd,
     return handle;
 }
 
-int handle_open_file(struct handles *handles, struct nodes *nodes, struct node *node, int fd, int flags,
+int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd, int flags,
                      uint64_t *number)
 {
+    struct node *node = file->node;
     struct handle *handle = handle_new(nodes, node, fd, flags);
     if (!handle)
         return -ENOMEM;
+    handle->file = file;
     handle->writable = (flags & O_ACCMODE) != O_RDONLY;
     pthread_mutex_lock(&handles->lock);
-    bool first = !node->file;
-    handle->file = file_join(node);
-    *number = handle->file ? table_put(handles, handle) : 0;
-    struct file *unused = NULL;
-    if (handle->file) {
-        handle->file->holds++;
-        if (*number) {
-            handle->file->handles++;
-            handle->file->writers += handle->writable;
-        } else {
-            unused = file_leave(handle->file);
-        }
+    *number = table_put(handles, handle);
+    if (*number) {
+        file->holds++;
+        file->handles++;
+        file->writers += handle->writable;
     }
     pthread_mutex_unlock(&handles->lock);
-    if (*number) {
-        if (first)
-            node_hold(nodes, node); /* the file's own */
+    if (*number)
         return 0;
-    }
-    file_free(unused);
     handle_free(handle);
     node_drop(nodes, node);
     return -ENOMEM;

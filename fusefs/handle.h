@@ -4,7 +4,8 @@
  * and the write session (writing.h).
  * The kernel gets a table number, never a pointer.
  * Locks: handles->lock guards the table and the counts; file->lock guards a file's write session and is
- * held over capture and write, so that no byte changes between the two. */
+ * held over capture and write, so that no byte changes between the two; and over an open, so that it does
+ * not get the inode that a truncation is about to put away. */
 #ifndef FUSEFS_HANDLE_H
 #define FUSEFS_HANDLE_H
 
@@ -24,7 +25,7 @@ struct file {
     unsigned holds;         /* the same: handles and others */
     unsigned writers;       /* the same */
     struct writing writing; /* under lock */
-    struct actor_ref opener; /* of the newest handle for writing: for stores that name nobody */
+    struct actor_ref opener; /* under lock: of the newest handle for writing, for stores that name nobody */
 };
 
 struct handle {
@@ -48,8 +49,8 @@ struct handles {
 void handles_init(struct handles *handles);
 void handles_end(struct handles *handles); /* all must be closed */
 
-/* Takes fd; -errno (then fd is closed). */
-MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
+/* Takes fd; -errno (then fd is closed).  file: entered. */
+MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd,
                               int flags, uint64_t *number);
 MUST_USE int handle_open_dir(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
                              uint64_t *number);
@@ -61,6 +62,10 @@ void handle_end_writing(struct handles *handles, struct handle *handle, bool *la
 
 /* The shared part of an inode that is open, held; NULL: it is not.  file_drop() it. */
 struct file *file_of(struct handles *handles, struct node *node);
+/* The same, made where there is none, and locked: until file_exit() nobody else opens, writes or
+ * truncates the inode.  NULL: no memory. */
+struct file *file_enter(struct handles *handles, struct nodes *nodes, struct node *node);
+void file_exit(struct handles *handles, struct nodes *nodes, struct file *file); /* NULL is fine */
 void file_drop(struct handles *handles, struct nodes *nodes, struct file *file);
 /* Is this handle (or, with NULL, any) the only one of its inode? */
 bool file_is_open(struct handles *handles, struct node *node, const struct handle *but);

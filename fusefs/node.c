@@ -158,17 +158,27 @@ static void fd_detach(struct nodes *nodes, struct node *node, int *fd)
     nodes->fds--;
 }
 
-/* Takes one descriptor that nobody uses out of the cache when it is too large; -1: none. */
+static bool may_close(const struct nodes *nodes, const struct node *node, bool pinned)
+{
+    return node->fd_users == 0 && node != nodes->root &&
+           (pinned ? node->holds == 0 : !node->pinned);
+}
+
+/* Takes one descriptor that nobody uses out of the cache when it is too large; -1: none.  Pinned ones
+ * go last, when no handle holds on to their node: whoever kept them from growing without bound may
+ * find some descriptor of a removed thing stale. */
 static int fd_evict(struct nodes *nodes)
 {
     int fd = -1;
     if (nodes->fds <= nodes->fd_limit)
         return fd;
-    for (struct node *node = nodes->oldest; node; node = node->newer)
-        if (node->fd_users == 0 && !node->pinned) {
-            fd_detach(nodes, node, &fd);
-            break;
-        }
+    for (int pinned = 0; pinned < 2; pinned++)
+        for (struct node *node = nodes->oldest; node; node = node->newer)
+            if (may_close(nodes, node, pinned)) {
+                fd_detach(nodes, node, &fd);
+                node->pinned = false;
+                return fd;
+            }
     return fd;
 }
 
@@ -297,6 +307,7 @@ struct node *node_meet(struct place *at, const struct attr *attr)
         return node;
     }
     struct node *old = alias_set(node, at->folder, name);
+    node->pinned = false; /* there is a way to it again */
     release_and_close(nodes, old);
     return node;
 }
@@ -372,8 +383,7 @@ static void fd_release(struct nodes *nodes, struct node *node)
     fd_close(&evicted);
 }
 
-/* Copies the alias and takes hold of its folder; -ESTALE: there is none. */
-static int alias_copy(struct nodes *nodes, struct node *node, struct node **folder, char name[256])
+int node_alias(struct nodes *nodes, struct node *node, struct node **folder, char name[256])
 {
     pthread_mutex_lock(&nodes->lock);
     *folder = node->parent;
@@ -390,7 +400,7 @@ static int fd_open_by_alias(struct nodes *nodes, struct node *node)
 {
     struct node *folder;
     char name[256];
-    TRY(alias_copy(nodes, node, &folder, name));
+    TRY(node_alias(nodes, node, &folder, name));
     int dir = fd_acquire(nodes, folder);
     int fd = dir;
     if (dir >= 0) {
@@ -461,7 +471,7 @@ int node_spot(struct nodes *nodes, struct node *node, struct spot *out)
     }
     struct node *holder = node;
     if (!own && !S_ISDIR(node->type))
-        TRY(alias_copy(nodes, node, &holder, out->name));
+        TRY(node_alias(nodes, node, &holder, out->name));
     else
         node_hold(nodes, node);
     out->dir = fd_acquire(nodes, holder);

@@ -33,7 +33,7 @@ struct node {
     uint32_t type;     /* S_IFMT bits */
     int fd;            /* O_PATH, -1: none */
     uint32_t fd_users; /* it is in use: do not close */
-    bool pinned;       /* its fd is the only way to reach it: never close */
+    bool pinned;       /* its fd is the only way to reach it: closed last */
     uint64_t version;  /* the inode itself lies in the vault under this number, 0: no */
     struct node *parent; /* alias; NULL for the root and for a node without a name */
     char *name;
@@ -127,6 +127,8 @@ void node_to_vault(struct nodes *nodes, struct node *node, uint64_t version);
 bool node_in_vault(struct nodes *nodes, const struct node *node);
 /* Keeps a descriptor, because its alias is about to vanish. */
 void node_pin(struct nodes *nodes, struct node *node);
+/* Copies the alias and takes hold of its folder: node_drop() it.  -ESTALE: there is none. */
+MUST_USE int node_alias(struct nodes *nodes, struct node *node, struct node **folder, char name[256]);
 /* A swap put another inode in its place. */
 void node_reborn(struct nodes *nodes, struct node *node, const struct attr *attr);
 bool node_is_alias(struct nodes *nodes, const struct node *node, const struct place *at);

@@ -142,10 +142,13 @@ int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder,
         fd_close(&what.fd);
         return r;
     }
-    struct node *node = node_get(fs->nodes, out->number);
-    r = handle_open_file(&fs->handles, fs->nodes, node, what.fd, flags & O_ACCMODE, handle);
-    if (r == 0 && (flags & O_ACCMODE) != O_RDONLY)
-        handle_get(&fs->handles, *handle)->file->opener = caller_actor(fs, caller);
+    CLEANUP(turn_end) struct turn turn = TURN_NONE;
+    r = turn_take(fs, node_get(fs->nodes, out->number), &turn);
+    if (r == 0)
+        r = data_hand_out(&turn, caller, fd_take(&what.fd), flags & O_ACCMODE, handle);
+    fd_close(&what.fd);
+    if (r < 0)
+        node_forget(fs->nodes, out->number, 1);
     return r;
 }
 

@@ -27,6 +27,33 @@ struct cut {
     bool swap;
 };
 
+/* Where the next piece of data begins and how much of it is taken at once; 0: nothing but holes, which
+ * a file that grows again gets back by itself. */
+static size_t next_piece(int fd, int64_t *at, int64_t end)
+{
+    off_t data = lseek(fd, *at, SEEK_DATA);
+    off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+    if (data < 0 && errno == ENXIO)
+        return 0;
+    *at = data < 0 ? *at : data;
+    int64_t stop = hole > *at && hole < end ? hole : end;
+    return *at >= stop ? 0 : (size_t)(stop - *at < TAIL_CHUNK ? stop - *at : TAIL_CHUNK);
+}
+
+static int keep_pieces(const struct cut *cut, int blocks, char *buffer, struct error *err)
+{
+    int64_t end = (int64_t)cut->spec.before.size;
+    size_t n;
+    for (int64_t at = cut->size; at < end && (n = next_piece(cut->fd, &at, end)) > 0;) {
+        int r = fd_pread_all(cut->fd, buffer, n, at);
+        if (r < 0)
+            return error_set(err, -r, "reading what is about to be cut off");
+        TRY(vault_blocks_add(blocks, at, buffer, (uint32_t)n, err));
+        at += (int64_t)n;
+    }
+    return 0;
+}
+
 static int keep_tail(struct cut *cut, struct error *err)
 {
     CLEANUP(fd_close) int blocks = -1;
@@ -35,25 +62,18 @@ static int keep_tail(struct cut *cut, struct error *err)
     char *buffer = malloc(TAIL_CHUNK);
     if (!buffer)
         return error_set(err, ENOMEM, "keeping a file's tail");
-    int r = 0;
-    int64_t end = (int64_t)cut->spec.before.size;
-    for (int64_t at = cut->size; at < end && r == 0;) {
-        size_t n = (size_t)(end - at < TAIL_CHUNK ? end - at : TAIL_CHUNK);
-        r = fd_pread_all(cut->fd, buffer, n, at);
-        if (r < 0)
-            error_set(err, -r, "reading what is about to be cut off");
-        else
-            r = vault_blocks_add(blocks, at, buffer, (uint32_t)n, err);
-        at += (int64_t)n;
-    }
+    int r = keep_pieces(cut, blocks, buffer, err);
     free(buffer);
     return r;
 }
 
-/* One name, no other handle, and nearly nothing left of the old content: a new inode can take its place. */
+/* One name, no other handle, nothing left of the old content, and an owner whom we can give a file to: a
+ * new inode can take its place. */
 static bool can_swap(const struct cut *cut)
 {
-    return cut->size == 0 && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
+    bool owner = cut->fs->act_as_caller ||
+                 (cut->spec.before.uid == cut->fs->uid && cut->spec.before.gid == cut->fs->gid);
+    return cut->size == 0 && owner && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
            !file_is_open(&cut->fs->handles, cut->node, cut->own);
 }
 
@@ -103,42 +123,43 @@ static int swap_inode(struct cut *cut, const struct place *at, struct error *err
     return dup3(fd, cut->fd, O_CLOEXEC) < 0 ? error_set(err, errno, "truncate") : 0;
 }
 
-/* The place of a node by its alias; only while it has one. */
-static int find_place(struct fusefs *fs, struct node *node, struct place *at)
+/* By its alias, which must still mean the inode that is to be put away. */
+static int swap_by_alias(struct cut *cut, struct node *folder, const char *name, struct error *err)
 {
-    pthread_mutex_lock(&fs->nodes->lock);
-    uint64_t folder = node->parent ? node->parent->number : 0;
-    char name[256];
-    snprintf(name, sizeof name, "%s", node->name ? node->name : "");
-    pthread_mutex_unlock(&fs->nodes->lock);
-    int r = folder ? place_find(fs->nodes, folder, name, at) : -ESTALE;
-    at->name = r == 0 ? at->path + (strlen(at->path) - strlen(name)) : NULL;
-    return r;
+    CLEANUP(place_release) struct place at;
+    struct attr there;
+    place_none(&at);
+    TRY(place_find(cut->fs->nodes, folder->number, name, &at));
+    TRY(place_attr(&at, &there, NULL));
+    return attr_same_object(&there, &cut->spec.before) ? swap_inode(cut, &at, err) : -ESTALE;
 }
 
 static int apply(struct cut *cut, struct error *err)
 {
     if (!cut->swap)
         return ftruncate(cut->fd, cut->size) < 0 ? -errno : 0;
-    CLEANUP(place_release) struct place at;
-    place_none(&at);
-    TRY(find_place(cut->fs, cut->node, &at));
-    return swap_inode(cut, &at, err);
+    struct node *folder = NULL;
+    char name[256];
+    TRY(node_alias(cut->fs->nodes, cut->node, &folder, name));
+    int r = swap_by_alias(cut, folder, name, err);
+    node_drop(cut->fs->nodes, folder);
+    return r;
 }
 
-int truncate_file(struct fusefs *fs, const struct caller *caller, struct node *node, int fd,
+int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *file, int fd,
                   const struct handle *own, int64_t size, bool kill_setid)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     char path[PLACE_PATH_MAX];
     struct error err = ERROR_NONE;
-    data_settle(fs, node);
+    struct node *node = file->node;
+    writing_end(fs, file, fd);
     node_path(fs->nodes, node, path);
     struct cut cut = {.fs = fs, .node = node, .fd = fd, .own = own, .size = size};
     cut.spec = spec_for(fs, caller, OP_TRUNCATE, path);
     TRY(attr_read(fd, "", &cut.spec.before));
-    int64_t low = size < (int64_t)cut.spec.before.size ? size : (int64_t)cut.spec.before.size;
-    struct range range = {low, size + (int64_t)cut.spec.before.size - 2 * low};
+    int64_t old = (int64_t)cut.spec.before.size;
+    struct range range = size < old ? (struct range){size, old - size} : (struct range){old, size - old};
     cut.spec.ranges = &range;
     cut.spec.range_count = 1;
     int r = keep(&cut, &err);

@@ -4,8 +4,9 @@
 
 #include "fusefs/fs.h"
 
-/* fd: of the node, readable and writable; when the inode is swapped it is made to mean the new one.  own: the handle that fd belongs to, or NULL.  The zone was checked. */
-int truncate_file(struct fusefs *fs, const struct caller *caller, struct node *node, int fd,
+/* file: entered.  fd: of it, readable and writable; when the inode is swapped it is made to mean the new
+ * one.  own: the handle that fd belongs to, or NULL.  The zone was checked. */
+int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *file, int fd,
                   const struct handle *own, int64_t size, bool kill_setid);
 
 #endif

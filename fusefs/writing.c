@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "fusefs/fs.h"
@@ -92,6 +93,13 @@ static bool is_captured(const struct writing *w, int64_t block)
     return w->captured[block / 8] & (1u << (block % 8));
 }
 
+/* What the host's user has cut off meanwhile cannot be read any more. */
+static int64_t readable_end(int fd, int64_t to)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end >= 0 && end < to ? end : to;
+}
+
 static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, struct error *err)
 {
     size_t room = (size_t)(to - from < CAPTURE_CHUNK ? to - from : CAPTURE_CHUNK);
@@ -99,6 +107,7 @@ static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, stru
     if (!buffer)
         return error_set(err, ENOMEM, "capture");
     int r = 0;
+    to = readable_end(fd, to);
     for (int64_t at = from; at < to && r == 0; at += (int64_t)room) {
         size_t n = (size_t)(to - at < (int64_t)room ? to - at : (int64_t)room);
         r = fd_pread_all(fd, buffer, n, at);
@@ -111,27 +120,53 @@ static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, stru
     return r;
 }
 
-/* Runs of blocks that are not kept yet, below the old end. */
-static int capture_blocks(struct writing *w, const struct write_wish *wish, struct error *err)
+/* The first block from `block` on that is not kept yet and loses something; last + 1: none. */
+static int64_t run_begin(const struct writing *w, const struct write_wish *wish, int64_t block,
+                         int64_t last)
 {
-    int64_t size = (int64_t)w->before.size;
-    int64_t end = wish->length > size - wish->offset ? size : wish->offset + wish->length;
-    if (wish->offset >= size)
-        return 0;
-    int64_t block = wish->offset / w->block_bytes;
-    int64_t last = (end - 1) / w->block_bytes;
     while (block <= last) {
         if (is_captured(w, block)) {
             block++;
             continue;
         }
-        int64_t stop = block;
-        while (stop <= last && !is_captured(w, stop))
-            stop++;
+        off_t data = wish->zeroes ? lseek(wish->fd, block * w->block_bytes, SEEK_DATA) : -1;
+        if (data < 0)
+            return wish->zeroes && errno == ENXIO ? last + 1 : block;
+        if (data / w->block_bytes <= block)
+            return block;
+        block = data / w->block_bytes;
+    }
+    return last + 1;
+}
+
+static int64_t run_end(const struct writing *w, const struct write_wish *wish, int64_t block,
+                       int64_t last)
+{
+    off_t hole = wish->zeroes ? lseek(wish->fd, block * w->block_bytes, SEEK_HOLE) : -1;
+    if (hole >= 0 && hole / w->block_bytes < last)
+        last = hole / w->block_bytes;
+    do
+        block++;
+    while (block <= last && !is_captured(w, block));
+    return block;
+}
+
+/* Runs of blocks that are not kept yet, below the old end. */
+static int capture_blocks(struct writing *w, const struct write_wish *wish, struct error *err)
+{
+    int64_t size = (int64_t)w->before.size;
+    if (wish->offset >= size || wish->length <= 0)
+        return 0;
+    int64_t end = wish->length > size - wish->offset ? size : wish->offset + wish->length;
+    int64_t last = (end - 1) / w->block_bytes;
+    int64_t block = run_begin(w, wish, wish->offset / w->block_bytes, last);
+    while (block <= last) {
+        int64_t stop = run_end(w, wish, block, last);
         int64_t to = stop * w->block_bytes < size ? stop * w->block_bytes : size;
         TRY(capture_run(w, wish->fd, block * w->block_bytes, to, err));
         for (; block < stop; block++)
             w->captured[block / 8] |= (uint8_t)(1u << (block % 8));
+        block = run_begin(w, wish, block, last);
     }
     return 0;
 }

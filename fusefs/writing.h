@@ -37,6 +37,7 @@ struct write_wish {
     struct actor_ref who;
     pid_t tid;
     bool inferred;
+    bool zeroes; /* the range becomes zeros: its holes lose nothing */
     int fd;         /* readable where old bytes must be kept */
     int64_t offset;
     int64_t length; /* INT64_MAX - offset: to the end of the file */

@@ -4,10 +4,13 @@
  * top, one for each session, named by the process that is its root. */
 #include "launcher/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -42,6 +45,20 @@ static bool make(const char *path)
     return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
+/* A session that was killed outright left its group behind, named by a process that is no more. */
+static void sweep(const char *folder)
+{
+    DIR *list = opendir(folder);
+    if (!list)
+        return;
+    for (const struct dirent *e = readdir(list); e; e = readdir(list)) {
+        long pid = strtol(e->d_name, NULL, 10);
+        if (pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+            (void)unlinkat(dirfd(list), e->d_name, AT_REMOVEDIR);
+    }
+    closedir(list);
+}
+
 /* A group for pid below tree, with one limit set; "" in out when that does not work. */
 static void join(const char *tree, pid_t pid, const char *file, uint64_t limit, char *out,
                  size_t bytes)
@@ -50,6 +67,7 @@ static void join(const char *tree, pid_t pid, const char *file, uint64_t limit, 
     snprintf(path, sizeof path, "%s/ccfs", tree);
     if (!make(path))
         return;
+    sweep(path);
     snprintf(path, sizeof path, "%s/ccfs/%d", tree, (int)pid);
     if (!make(path))
         return;

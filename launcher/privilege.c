@@ -59,7 +59,8 @@ int privilege_drop(const struct workspace *w, struct error *err)
     if (geteuid() != 0)
         return 0;
     uint64_t keep = permitted() & (w->owner == 0 ? for_everybody : for_the_owner);
-    /* Capabilities stay while a thread acts under a caller's fsuid: the kernel has checked the caller. */
+    /* Capabilities stay while a thread acts under a caller's fsuid: the kernel has checked the
+     * caller. */
     if (w->owner == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
         return error_set(err, errno, "keep capabilities under a caller's fsuid");
     drop_bounding_set(keep);

@@ -259,6 +259,12 @@ static void link_target(struct link *link, struct slot *slot, const struct event
         link->event = e->id;
 }
 
+static void link_stays(struct link *link, const struct event *e, enum fate fate)
+{
+    if (link && fate == FATE_STAYS && !link->stays)
+        link->stays = e->id;
+}
+
 /* ---- what an event says about a folder ---- */
 
 /* Names that the target leaves it, also those that were never looked at. */
@@ -319,12 +325,14 @@ static unsigned main_aspects(enum op op)
     }
 }
 
-/* What it may have changed along the way: bits dropped by a write, the mode by an ACL. */
+/* What it may have changed along the way: bits dropped by a write, the mode by an ACL, and all of it by an
+ * undo that put another inode there. */
 static unsigned side_aspects(enum op op)
 {
-    return op == OP_UTIMENS ? 0
-           : changes_content(op) ? bit(ASPECT_MODE) | bit(ASPECT_MTIME)
-                                 : bit(ASPECT_MODE);
+    if (op == OP_UTIMENS)
+        return 0;
+    return changes_content(op) ? bit(ASPECT_MODE) | bit(ASPECT_OWNER) | bit(ASPECT_MTIME)
+                               : bit(ASPECT_MODE);
 }
 
 static bool differs(const struct event *e, enum aspect aspect)
@@ -566,7 +574,8 @@ static int search_survivors(struct rewind *r, struct error *err)
     map_init(&inos);
     r->searched = true;
     for (struct thing *t = r->all; t; t = t->next)
-        if (t->survivor && map_put(&inos, t->last.mode ? t->last.ino : t->survivor, 0, t) < 0)
+        if (t->survivor && !t->node &&
+            map_put(&inos, t->last.mode ? t->last.ino : t->survivor, 0, t) < 0)
             return no_memory(err);
     return inos.used ? tree_search(r->tree, &inos, err) : 0;
 }
@@ -594,23 +603,21 @@ static int add_lost(struct rewind *r, struct thing *t, const struct loss *loss, 
     if (!node)
         return no_memory(err);
     thing_join(t, node);
-    if (node->origin == ORIGIN_FOLDER && loss->event->xattrs)
+    if ((node->origin == ORIGIN_FOLDER || node->origin == ORIGIN_CONTENT) && loss->event->xattrs)
         TRY(wish_xattrs(r, node, loss->event, WISH_ALL_XATTRS, err));
     return 0;
 }
 
-/* The name under which an earlier undo has brought it back is that name again. */
+/* The name under which an earlier undo has brought it back is that name again, wherever it is now. */
 static struct link *link_returned(const struct rewind *r, struct thing *t, const struct loss *loss)
 {
-    struct link *link = map_get(&r->returned, loss->event->id, 0);
-    if (link && !t->node)
-        thing_join(t, link->node);
-    if (link && !link->at[VIEW_PAST])
-        return link;
-    for (link = t->node ? t->node->links : NULL; link; link = link->of_node)
-        if (!link->at[VIEW_PAST] && link->at[VIEW_TARGET] == loss->slot)
-            return link;
-    return NULL;
+    struct link *returned = map_get(&r->returned, loss->event->id, 0);
+    if (returned && !t->node)
+        thing_join(t, returned->node);
+    if (returned && !returned->at[VIEW_PAST])
+        return returned;
+    struct link *link = loss->slot->in[VIEW_TARGET];
+    return link && link->node == t->node && !link->at[VIEW_PAST] ? link : NULL;
 }
 
 /* Nothing else may have happened to it since. */
@@ -646,8 +653,7 @@ static int bring_back(struct rewind *r, const struct loss *loss, enum fate fate,
     if (!link && !(link = tree_add_link(r->tree, t->node)))
         return no_memory(err);
     link_move(link, VIEW_PAST, loss->slot);
-    if (fate == FATE_STAYS && !link->stays)
-        link->stays = loss->event->id;
+    link_stays(link, loss->event, fate);
     if (fate == FATE_TAKEN)
         TRY(restore_name(r, t, loss, link, err));
     if (!nameless)
@@ -714,9 +720,10 @@ static int rewind_made(struct rewind *r, const struct event *e, const struct end
                                   : 0;
     if (fate == FATE_TAKEN)
         TRY(take_made(r, e, link, err));
-    else if (fate == FATE_STAYS && !link->stays)
-        link->stays = e->id;
-    if ((e->flags & EVENT_BY_UNDO) && e->undoes && map_put(&r->returned, e->undoes, 0, link) < 0)
+    link_stays(link, e, fate);
+    bool returns = (e->flags & EVENT_BY_UNDO) && e->undoes;
+    if (returns && !map_get(&r->returned, e->undoes, 0) &&
+        map_put(&r->returned, e->undoes, 0, link) < 0)
         return no_memory(err);
     link_move(link, VIEW_PAST, NULL);
     return 0;
@@ -772,8 +779,7 @@ static int rewind_rename(struct rewind *r, const struct event *e, const struct e
         TRY(rewind_trouble(r, e->path2, TROUBLE_OUTSIDE, e->id, 0, NULL, err));
     if (link && fate == FATE_TAKEN)
         TRY(take_rename(r, e, link, at, err));
-    if (link && fate == FATE_STAYS && !link->stays)
-        link->stays = e->id;
+    link_stays(link, e, fate);
     if (link)
         link_move(link, VIEW_PAST, at->from);
     if (!e->before2.mode || !at->to)
@@ -809,18 +815,18 @@ static int rewind_exchange(struct rewind *r, const struct event *e, const struct
     struct link *second = NULL;
     TRY(find_link(r, e->object, at->to, attr_known(e), &first, err));
     TRY(find_link(r, e->replaced, at->from, &e->before2, &second, err));
-    if (!first || !second)
-        return fate == FATE_TAKEN ? rewind_trouble(r, e->path, TROUBLE_OUTSIDE, e->id, 0, NULL, err)
-                                  : 0;
+    if (fate == FATE_TAKEN && (!first || !second))
+        return rewind_trouble(r, e->path, TROUBLE_OUTSIDE, e->id, 0, NULL, err);
     if (fate == FATE_TAKEN)
         TRY(take_exchange(r, e, first, second, at, err));
-    if (fate == FATE_STAYS && !first->stays)
-        first->stays = e->id;
-    if (fate == FATE_STAYS && !second->stays)
-        second->stays = e->id;
-    link_move(second, VIEW_PAST, NULL);
-    link_move(first, VIEW_PAST, at->from);
-    link_move(second, VIEW_PAST, at->to);
+    link_stays(first, e, fate);
+    link_stays(second, e, fate);
+    if (second)
+        link_move(second, VIEW_PAST, NULL);
+    if (first)
+        link_move(first, VIEW_PAST, at->from);
+    if (second) /* without the first: one that nobody asked about stood there */
+        link_move(second, VIEW_PAST, at->to);
     return 0;
 }
 
@@ -987,19 +993,20 @@ int rewind_event(struct rewind *r, const struct event *e, enum fate fate, struct
     return operations[e->op](r, e, &at, fate, err);
 }
 
+static int expect(struct rewind *r, uint64_t object, const struct attr *known, struct error *err)
+{
+    struct thing *t = thing_make(r, object);
+    if (object && !t)
+        return no_memory(err);
+    if (t && !t->survivor && !S_ISDIR(known->mode))
+        t->survivor = known->ino;
+    return 0;
+}
+
 int rewind_expect(struct rewind *r, const struct event *e, struct error *err)
 {
-    struct thing *t = thing_make(r, e->object);
-    if (e->object && !t)
-        return no_memory(err);
-    if (t && e->op == OP_UNLINK && e->before.nlink > 1)
-        t->survivor = e->before.ino;
-    t = thing_make(r, e->replaced);
-    if (e->replaced && !t)
-        return no_memory(err);
-    if (t && e->before2.nlink > 1)
-        t->survivor = e->before2.ino;
-    return 0;
+    TRY(expect(r, e->object, attr_known(e), err));
+    return expect(r, e->replaced, &e->before2, err);
 }
 
 static int end_orphans(struct rewind *r, const struct thing *t, struct error *err)
@@ -1010,8 +1017,23 @@ static int end_orphans(struct rewind *r, const struct thing *t, struct error *er
     return 0;
 }
 
+/* What changes has a name to be reached by, if need be one that no event told. */
+static int find_other_names(struct rewind *r, struct error *err)
+{
+    CLEANUP(map_release) struct map inos;
+    map_init(&inos);
+    for (struct node *n = r->tree->nodes; n; n = n->next) {
+        bool hidden = n->origin == ORIGIN_DISK && n->wish.asked && n != r->tree->top &&
+                      !node_link_in(n, VIEW_TARGET) && names_left(n) > 0;
+        if (hidden && map_put(&inos, n->attr.ino, 0, n) < 0)
+            return no_memory(err);
+    }
+    return inos.used ? tree_search(r->tree, &inos, err) : 0;
+}
+
 int rewind_end(struct rewind *r, struct error *err)
 {
+    TRY(find_other_names(r, err));
     for (struct thing *t = r->all; t; t = t->next)
         TRY(end_orphans(r, t, err));
     for (struct node *n = r->tree->nodes; n; n = n->next)

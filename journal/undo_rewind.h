@@ -40,7 +40,7 @@ struct thing {
     struct attr last;  /* as the journal last saw it; mode 0: it did not */
     bool unclear;      /* its newest change was recorded without a result */
     uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
-    uint64_t survivor; /* inode number to look for: another of its names was removed */
+    uint64_t survivor; /* inode number to look for when one of several names was removed */
     struct orphan *orphans;
     struct orphan *oldest_orphan;
 };

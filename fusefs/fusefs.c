@@ -113,16 +113,17 @@ static struct fuse_session *session_new(struct fusefs *fs, bool uring)
 /* Without privilege the setuid helper does it. */
 static int run_fusermount(const char *mountpoint, bool lazy)
 {
-    char *argv[] = {(char[]){"fusermount3"}, (char[]){"-u"}, (char[]){"-q"}, NULL, NULL, NULL, NULL};
-    int n = 3;
+    char program[] = "fusermount3";
+    char unmount[] = "-u";
+    char quiet[] = "-q";
+    char later[] = "-z";
+    char *path = strdup(mountpoint); /* absolute: never taken for an option */
+    char *argv[] = {program, unmount, quiet, path, NULL, NULL};
     if (lazy)
-        argv[n++] = (char[]){"-z"};
-    argv[n++] = (char[]){"--"};
-    argv[n] = strdup(mountpoint);
-    char *path = argv[n];
+        argv[4] = later;
     pid_t pid;
     int status = 0;
-    int code = path ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) : ENOMEM;
+    int code = path ? posix_spawnp(&pid, program, NULL, NULL, argv, environ) : ENOMEM;
     free(path);
     if (code)
         return -code;

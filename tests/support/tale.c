@@ -203,7 +203,8 @@ static void show_parting(const char *left, const char *right)
     size_t from = i;
     for (int lines = 0; from > 0 && (left[from - 1] != '\n' || lines++ < 4); from--)
         ;
-    print_message("raw folder:\n%.900s\n\nmount:\n%.900s\n", left + from, right + from);
+    print_message("raw folder:\n%.400s\n", left + from);
+    print_message("mount:\n%.400s\n", right + from);
 }
 
 void assert_same_tale(struct mount *m, const char *zone, story *tell)
@@ -217,11 +218,12 @@ void assert_same_tale(struct mount *m, const char *zone, story *tell)
     assert_int_equal(mkdir(path_in(m->raw, inside), 0755), 0);
     char *left = tale_told_in(path_in(m->plain, name), tell);
     char *right = tale_told_in(path_in(m->at, inside), tell);
-    if (strcmp(left, right) != 0) {
+    bool same = strcmp(left, right) == 0;
+    if (!same)
         show_parting(left, right);
-        fail_msg("the mount tells another story than the raw folder");
-    }
-    assert_same_trees(path_in(m->raw, inside), path_in(m->at, inside));
     free(left);
     free(right);
+    if (!same)
+        fail_msg("the mount tells another story than the raw folder");
+    assert_same_trees(path_in(m->raw, inside), path_in(m->at, inside));
 }

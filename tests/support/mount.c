@@ -226,7 +226,7 @@ int end_of_mount(void **state)
 /* ---- its control socket -------------------------------------------------------------------------
  */
 
-static int control_open(struct mount *m)
+int mount_connect(struct mount *m)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/.ccfs/control.sock",
@@ -248,11 +248,10 @@ static bool is_last_line(const char *line)
     return strncmp(line, "ok", 2) == 0 || strncmp(line, "err ", 4) == 0;
 }
 
-char *mount_ask(struct mount *m, const char *request)
+char *mount_ask_on(int control, const char *request)
 {
-    int fd = control_open(m);
-    assert_true(dprintf(fd, "%s\n", request) > 0);
-    FILE *in = fdopen(fd, "r");
+    assert_true(dprintf(control, "%s\n", request) > 0);
+    FILE *in = fdopen(dup(control), "r");
     assert_non_null(in);
     char *line = NULL;
     size_t room = 0;
@@ -263,6 +262,14 @@ char *mount_ask(struct mount *m, const char *request)
     line[strcspn(line, "\n")] = '\0';
     fclose(in);
     return line;
+}
+
+char *mount_ask(struct mount *m, const char *request)
+{
+    int control = mount_connect(m);
+    char *reply = mount_ask_on(control, request);
+    close(control);
+    return reply;
 }
 
 void mount_drain(struct mount *m)

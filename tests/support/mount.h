@@ -55,6 +55,9 @@ const char *path_in(const char *base, const char *name);
 
 /* One request on the control socket; the last line of the reply, yours (free()). */
 char *mount_ask(struct mount *m, const char *request);
+/* The same on a connection of one's own, which is to be closed. */
+int mount_connect(struct mount *m);
+char *mount_ask_on(int control, const char *request);
 void mount_drain(struct mount *m);
 
 /* ---- what the journal holds ---------------------------------------------------------------------

@@ -10,6 +10,8 @@
 #include "journal/base/fd.h"
 #include "journal/xattr.h"
 
+#define NAME_COPY_LIMIT (INT64_C(64) << 20) /* a larger file gets a link in the vault */
+
 int preimage_folder(const struct place *at, struct strbuf *xattrs)
 {
     CLEANUP(fd_close) int fd = openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -56,4 +58,47 @@ int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
 {
     int r = vault_link_in(fs->vault, version, at->dir, at->name, err);
     return r == -EPERM || r == -EMLINK ? copy_inode(fs, at, version, attr, err) : r;
+}
+
+/* Another name of the inode is known, and there. */
+static bool lives_on_inside(struct fusefs *fs, const struct place *at, const struct node *node,
+                            const struct attr *attr)
+{
+    char path[PLACE_PATH_MAX];
+    struct attr found;
+    if (!node || node_is_alias(fs->nodes, node, at) || node_path(fs->nodes, node, path) < 0)
+        return false;
+    CLEANUP(fd_close) int fd = fd_open_beneath(fs->root, path, O_PATH | O_NOFOLLOW, 0);
+    return fd >= 0 && attr_read(fd, "", &found) == 0 && attr_same_object(&found, attr);
+}
+
+static int copy_file(struct fusefs *fs, const struct place *at, const struct attr *attr,
+                     struct change_spec *spec, struct strbuf *xattrs, struct error *err)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    CLEANUP(fd_close) int fd = S_ISREG(attr->mode) ? openat(at->dir, at->name, flags) : -1;
+    if (fd < 0)
+        return -EFBIG;
+    int r = xattr_read_all(fd, xattrs);
+    if (r < 0)
+        return error_set(err, -r, "%s: reading its attributes", at->path);
+    TRY(vault_copy_in(fs->vault, spec->version, fd, (int64_t)attr->size, NAME_COPY_LIMIT,
+                      &spec->kept, err));
+    spec->xattrs = xattrs->data;
+    spec->xattr_bytes = xattrs->bytes;
+    return 0;
+}
+
+int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
+                  const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
+                  struct error *err)
+{
+    if (lives_on_inside(fs, at, node, attr))
+        return 0;
+    spec->version = vault_new(fs->vault);
+    int r = copy_file(fs, at, attr, spec, xattrs, err);
+    if (r != -EFBIG)
+        return r;
+    spec->kept = KEPT_INODE;
+    return vault_link_in(fs->vault, spec->version, at->dir, at->name, err);
 }

@@ -13,6 +13,13 @@ MUST_USE int preimage_folder(const struct place *at, struct strbuf *xattrs);
  * is not allowed, copied there with all its metadata. */
 MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
                             const struct attr *attr, struct error *err);
+/* What stands at a place and has other names, before this one goes: a clone or a copy; where it is too
+ * large or unreadable, another link.  Nothing where one more name is known to lie in the workspace:
+ * names outside are nothing to rely on, what happens to them is not seen.  Fills spec->version, kept
+ * and xattrs (in *xattrs); the caller discards the version if the change does not begin. */
+MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
+                           const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
+                           struct error *err);
 /* Gives a fresh file in the vault the owner, mode, xattrs and times of another. */
 MUST_USE int preimage_dress(int from, int to, const struct attr *attr, struct error *err);
 

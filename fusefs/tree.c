@@ -272,16 +272,29 @@ static int remove_last_name(struct fusefs *fs, const struct place *at, struct ch
     return 0;
 }
 
-/* Other names remain: nothing is lost but this one. */
+/* Begins a change for which preimage_name() may have kept something already. */
+static int begin_kept(struct fusefs *fs, const struct change_spec *spec, struct change *change,
+                      struct error *err)
+{
+    int r = journal_begin(fs->journal, spec, change, err);
+    if (r < 0 && spec->version)
+        vault_discard(fs->vault, spec->version);
+    return r;
+}
+
+/* Other names remain. */
 static int remove_one_name(struct fusefs *fs, const struct place *at, struct change_spec *spec,
                            struct node *node)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
+    CLEANUP(strbuf_release) struct strbuf xattrs = STRBUF_EMPTY;
     struct error err = ERROR_NONE;
     CLEANUP(fd_close) int fd = openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (node && node_is_alias(fs->nodes, node, at))
+    int r = preimage_name(fs, at, node, &spec->before, spec, &xattrs, &err);
+    if (r == 0 && node && node_is_alias(fs->nodes, node, at))
         node_pin(fs->nodes, node);
-    int r = journal_begin(fs->journal, spec, &change, &err);
+    if (r == 0)
+        r = begin_kept(fs, spec, &change, &err);
     if (r < 0) {
         complain(&err);
         return r;
@@ -426,17 +439,31 @@ static int move_look(struct fusefs *fs, struct move *m, struct change_spec *spec
     return 0;
 }
 
-/* A replaced thing's last name goes: the inode is linked into the vault first. */
-static bool move_destroys(const struct move *m)
+/* What is replaced is kept: an inode is linked into the vault once the change has begun, a folder is
+ * its attributes, one name of several is looked after by preimage_name(). */
+static int move_keep(struct fusefs *fs, const struct move *m, struct change_spec *spec,
+                     struct strbuf *xattrs, struct error *err)
 {
-    return m->target.mode && !(m->flags & RENAME_EXCHANGE) && !S_ISDIR(m->target.mode) &&
-           m->target.nlink == 1;
+    if (!m->target.mode || (m->flags & RENAME_EXCHANGE))
+        return 0;
+    if (S_ISDIR(m->target.mode)) {
+        int r = preimage_folder(&m->to, xattrs);
+        spec->xattrs = xattrs->data;
+        spec->xattr_bytes = xattrs->bytes;
+        return r < 0 ? error_set(err, -r, "%s: reading its attributes", m->to.path) : 0;
+    }
+    if (m->target.nlink > 1)
+        return preimage_name(fs, &m->to, m->target_node, &m->target, spec, xattrs, err);
+    spec->version = vault_new(fs->vault);
+    spec->kept = KEPT_INODE;
+    return 0;
 }
 
 static int move_apply(struct fusefs *fs, struct move *m, const struct change_spec *spec,
                       struct error *err)
 {
-    if (spec->version)
+    bool destroys = spec->version && m->target.nlink == 1;
+    if (destroys)
         TRY(preimage_inode(fs, &m->to, spec->version, &m->target, err));
     else if (m->target_node && !(m->flags & RENAME_EXCHANGE))
         node_pin(fs->nodes, m->target_node);
@@ -446,7 +473,7 @@ static int move_apply(struct fusefs *fs, struct move *m, const struct change_spe
         node_move(fs->nodes, m->source_node, &m->to);
     if (m->target_node && (m->flags & RENAME_EXCHANGE))
         node_move(fs->nodes, m->target_node, &m->from);
-    else if (m->target_node && spec->version)
+    else if (m->target_node && destroys)
         node_to_vault(fs->nodes, m->target_node, spec->version);
     return 0;
 }
@@ -463,17 +490,11 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     TRY(move_look(fs, m, &spec));
     if (m->target.mode && attr_same_object(&m->target, &spec.before))
         return 0; /* two names of one file: POSIX wants nothing to happen */
-    if (move_destroys(m)) {
-        spec.version = vault_new(fs->vault);
-        spec.kept = KEPT_INODE;
-    } else if (S_ISDIR(m->target.mode) && !(m->flags & RENAME_EXCHANGE)) {
-        TRY(preimage_folder(&m->to, &xattrs));
-        spec.xattrs = xattrs.data;
-        spec.xattr_bytes = xattrs.bytes;
-    }
     spec.dir_mtime = place_folder_mtime(&m->from);
     spec.dir2_mtime = place_folder_mtime(&m->to);
-    int r = journal_begin(fs->journal, &spec, &change, &err);
+    int r = move_keep(fs, m, &spec, &xattrs, &err);
+    if (r == 0)
+        r = begin_kept(fs, &spec, &change, &err);
     if (r < 0) {
         complain(&err);
         return r;

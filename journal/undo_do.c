@@ -382,6 +382,13 @@ static int other_spot(const struct work *w, const char *path, int *dir, struct s
     return r < 0 && !(*dir >= 0 && means_absent(r)) ? error_set(err, -r, "look at %s", path) : 0;
 }
 
+/* The file that gets a further name, by whichever of its names. */
+static bool spot_is_linked(const struct spot *at, const struct attr *expected)
+{
+    return expected->ino ? spot_is(at, expected)
+                         : at->now.mode && ((at->now.mode ^ expected->mode) & S_IFMT) == 0;
+}
+
 static int do_link(struct work *w, const struct step *step, struct error *err)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
@@ -391,9 +398,9 @@ static int do_link(struct work *w, const struct step *step, struct error *err)
     struct spot old;
     TRY(spot_find(w, step->path, &at, err));
     TRY(other_spot(w, step->path2, &other, &old, err));
-    if (w->resumed && spot_is(&at, &step->attr))
+    if (w->resumed && spot_is_linked(&at, &step->attr))
         return 0;
-    if (at.now.mode || !spot_is(&old, &step->attr))
+    if (at.now.mode || !spot_is_linked(&old, &step->attr))
         return spot_changed(at.now.mode ? step->path : step->path2, err);
     struct change_spec spec = spot_spec(w, step, OP_LINK, &at);
     spec.path2 = step->path2;

@@ -239,6 +239,8 @@ static int emit_place(struct order *o, struct link *link, struct error *err)
         .event = link->event, .attr = node->attr, .version = node->version, .path = path_now(o, to)};
     if (other) {
         step.kind = STEP_LINK;
+        if (node->origin == ORIGIN_CONTENT)
+            step.attr.ino = 0; /* it gets a number when it is placed */
         step.path2 = path_now(o, other->at[VIEW_STEP]);
     } else if (node->origin == ORIGIN_FOLDER || node->origin == ORIGIN_CONTENT) {
         step.kind = node->origin == ORIGIN_FOLDER ? STEP_MKDIR : STEP_PLACE;

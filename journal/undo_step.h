@@ -38,7 +38,7 @@ struct step {
     uint64_t staged;  /* STAGE, PLACE, REPLACE: number of the file in undo/ */
     const char *path; /* never NULL */
     const char *path2;
-    struct attr attr; /* what is expected at path (at path2 for LINK) */
+    struct attr attr; /* what is expected at path (at path2 for LINK; ino 0: what was just placed there) */
     unsigned fields;  /* enum wish_field */
     struct attr wish; /* mode, uid, gid, mtime */
     const void *xattrs;

@@ -3,7 +3,7 @@
 # environment 1,000,000 entries, and the daemon's memory is told.
 # shellcheck source=tests/support/programs.sh
 . "$(dirname "$0")/../support/programs.sh"
-count=10000
+count=${COUNT:-10000}
 [[ -z ${LONG:-} ]] || count=1000000
 
 # 100 entries in each folder.

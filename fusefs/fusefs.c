@@ -218,7 +218,7 @@ static int mount_and_serve(struct fusefs *fs, struct error *err)
         r = loop(fs, err);
         if (!atomic_exchange(&fs->ending, true))
             unmount(fs->options->mountpoint, true);
-        fuse_session_unmount(session);
+        /* fuse_session_unmount() would try once more, and complain. */
     }
     fuse_remove_signal_handlers(session);
     fuse_session_destroy(session);

@@ -150,8 +150,6 @@ static int dress(int from, int to, const struct spot *at, const struct step *ste
     int r = xattr_read_all(from, &xattrs);
     if (r == 0)
         r = xattr_apply(to, xattrs.data, xattrs.bytes, 1);
-    if (r == 0)
-        r = xattr_apply(to, step->xattrs, step->xattr_bytes, 1);
     if (r < 0)
         return error_set(err, -r, "give %s back its extended attributes", step->path);
     TRY(wish_apply(to, &as_it_is, err));
@@ -217,34 +215,38 @@ static int rewrite(struct work *w, const struct step *step, const struct spot *a
     return r;
 }
 
-int content_replace(struct work *w, const struct step *step, struct error *err)
+/* With one rename where that may be, else into the file itself. */
+static int replace(struct work *w, const struct step *step, const struct spot *at,
+                   struct error *err)
 {
     char name[STAGED_BYTES];
-    struct spot at;
-    TRY(spot_find(w, step->path, &at, err));
-    if (!spot_is(&at, &step->attr))
-        return w->resumed && at.now.mode ? 0 : spot_changed(step->path, err);
     CLEANUP(fd_close) int staged = staged_open(w, step, name, err);
     TRY(staged);
-    CLEANUP(fd_close) int file = spot_open(&at, O_RDWR);
-    if (file < 0)
-        return error_set(err, -file, "open %s", step->path);
-    fd_close(&file); /* a descriptor for writing would itself be in the way of a lease */
-    file = spot_open(&at, O_RDONLY);
+    CLEANUP(fd_close) int file = spot_open(at, O_RDONLY);
     if (file < 0)
         return error_set(err, -file, "open %s", step->path);
     int r = -EPERM;
-    if (at.now.nlink == 1 && !is_open_elsewhere(file)) {
-        TRY(dress(file, staged, &at, step, err));
-        r = swap_inode(w, step, &at, name, err);
+    if (at->now.nlink == 1 && !is_open_elsewhere(file)) {
+        TRY(dress(file, staged, at, step, err));
+        r = swap_inode(w, step, at, name, err);
     }
     if (r != -EPERM && r != -EMLINK)
         return r;
     fd_close(&file);
-    file = spot_open(&at, O_RDWR);
-    if (file < 0)
-        return error_set(err, -file, "open %s", step->path);
-    TRY(rewrite(w, step, &at, file, staged, err));
+    file = spot_open(at, O_RDWR);
+    return file < 0 ? error_set(err, -file, "open %s", step->path)
+                    : rewrite(w, step, at, file, staged, err);
+}
+
+int content_replace(struct work *w, const struct step *step, struct error *err)
+{
+    struct spot at;
+    TRY(spot_find(w, step->path, &at, err));
+    bool replaced = w->resumed && at.now.mode && !spot_is(&at, &step->attr);
+    if (!replaced && !spot_is(&at, &step->attr))
+        return spot_changed(step->path, err);
+    if (!replaced)
+        TRY(replace(w, step, &at, err));
     return xattrs_reset(w, step, err);
 }
 

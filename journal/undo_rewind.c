@@ -179,7 +179,8 @@ static void thing_see(struct thing *t, const struct attr *attr, enum op op)
         t->unclear |= !t->last.mode && changes_content(op);
         return;
     }
-    if (!t->last.mode || (is_same_inode(attr, &t->last) && attr->ctime > t->last.ctime))
+    bool later = t->last.ctime && attr->ctime > t->last.ctime && is_same_inode(attr, &t->last);
+    if (!t->last.mode || later)
         t->last = *attr;
 }
 

@@ -1,10 +1,10 @@
 /* Random sequences of operations on few names, so that they collide: undoing any tail of them gives the tree
  * that was there, redoing gives it back, undoing tails of tails too. */
-#include "support/mediator.h"
-#include "support/test.h"
+#include "tests/support/mediator.h"
+#include "tests/support/test.h"
 
 #define NAMES 5
-#define ROUNDS 400
+#define ROUNDS 1500
 #define OPERATIONS 40
 
 static uint64_t seed;

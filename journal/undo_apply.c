@@ -20,6 +20,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/base/log.h"
 #include "journal/schema.h"
 #include "journal/undo_plan.h"
 
@@ -337,10 +338,25 @@ int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor
 
 /* ---- resuming ---- */
 
+/* Later the same step could succeed: the undo stays as it is. */
+static bool may_pass(int r)
+{
+    return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -ENOMEM || r == -EROFS || r == -EMFILE;
+}
+
+/* Meanwhile somebody may have changed what a step is about.  That stays as it is and is told: an undo
+ * that can never be finished would stand between its owner and the journal for ever. */
 static int resume_step(const struct step *step, size_t n, void *context, struct error *err)
 {
     struct work *w = context;
-    TRY(step_do(w, step, err));
+    int r = step_do(w, step, err);
+    if (may_pass(r))
+        return r;
+    if (r < 0) {
+        error_prefix(err, r, "undo #%" PRIu64 " left this as it is", w->undo);
+        log_error(err);
+        *err = ERROR_NONE;
+    }
     FAULT_POINT("undo_step");
     return progress_write(w, n, err);
 }

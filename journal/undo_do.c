@@ -14,6 +14,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/base/log.h"
 #include "journal/undo_place.h"
 #include "journal/undo_tree.h"
 #include "journal/xattr.h"
@@ -158,16 +159,30 @@ static bool mtime_differs(const struct step *step, const struct attr *now)
     return (step->fields & WISH_MTIME) && step->wish.mtime != now->mtime;
 }
 
+/* To give a file away takes root: without, it comes back as the user's own, without setuid bits. */
+static int give_owner(int fd, const struct step *step, const struct attr *now, bool *owned)
+{
+    uint32_t uid = wished_uid(step, now);
+    uint32_t gid = wished_gid(step, now);
+    int r = set_owner(fd, uid, gid);
+    *owned = r == 0;
+    if (r != -EPERM)
+        return r;
+    log_line("%s comes back as your own: to give it to %u:%u takes root", step->path, uid, gid);
+    return 0;
+}
+
 int wish_apply(int fd, const struct step *step, struct error *err)
 {
     struct attr now;
     int r = attr_read(fd, "", &now);
+    bool owned = true;
     if (r == 0 && owner_differs(step, &now))
-        r = set_owner(fd, wished_uid(step, &now), wished_gid(step, &now));
+        r = give_owner(fd, step, &now, &owned);
     if (r == 0)
         r = attr_read(fd, "", &now); /* a new owner costs the setuid bits */
     if (r == 0 && mode_differs(step, &now))
-        r = set_mode(fd, step->wish.mode);
+        r = set_mode(fd, owned ? step->wish.mode : step->wish.mode & 01777);
     if (r == 0 && mtime_differs(step, &now))
         r = set_mtime(fd, step->wish.mtime);
     return r < 0 ? error_set(err, -r, "give %s back its owner, mode and time", step->path) : 0;

@@ -150,6 +150,8 @@ static void use_newest(struct nodes *nodes, struct node *node)
     nodes->newest = node;
 }
 
+static void fd_release(struct nodes *nodes, struct node *node);
+
 static void fd_detach(struct nodes *nodes, struct node *node, int *fd)
 {
     *fd = node->fd;
@@ -336,8 +338,27 @@ bool node_in_vault(struct nodes *nodes, const struct node *node)
     return in_vault;
 }
 
-void node_reborn(struct nodes *nodes, struct node *node, const struct attr *attr)
+/* A descriptor that was pinned means the new inode too, under its number: somebody may be using it. */
+static void fd_follow(struct nodes *nodes, struct node *node, int to)
 {
+    pthread_mutex_lock(&nodes->lock);
+    int own = node->fd;
+    if (own >= 0)
+        node->fd_users++;
+    pthread_mutex_unlock(&nodes->lock);
+    if (own < 0)
+        return;
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", to);
+    CLEANUP(fd_close) int fd = open(self, O_PATH | O_CLOEXEC);
+    if (fd >= 0)
+        dup3(fd, own, O_CLOEXEC);
+    fd_release(nodes, node);
+}
+
+void node_reborn(struct nodes *nodes, struct node *node, int fd, const struct attr *attr)
+{
+    fd_follow(nodes, node, fd);
     pthread_mutex_lock(&nodes->lock);
     hash_remove(nodes, node);
     node->ino = attr->ino;

@@ -129,8 +129,8 @@ bool node_in_vault(struct nodes *nodes, const struct node *node);
 void node_pin(struct nodes *nodes, struct node *node);
 /* Copies the alias and takes hold of its folder: node_drop() it.  -ESTALE: there is none. */
 MUST_USE int node_alias(struct nodes *nodes, struct node *node, struct node **folder, char name[256]);
-/* A swap put another inode in its place. */
-void node_reborn(struct nodes *nodes, struct node *node, const struct attr *attr);
+/* A swap put another inode, open as fd, in its place. */
+void node_reborn(struct nodes *nodes, struct node *node, int fd, const struct attr *attr);
 bool node_is_alias(struct nodes *nodes, const struct node *node, const struct place *at);
 
 #endif

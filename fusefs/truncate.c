@@ -118,7 +118,7 @@ static int swap_inode(struct cut *cut, const struct place *at, struct error *err
     futimens(fd, now);
     struct attr attr;
     if (attr_read(fd, "", &attr) == 0)
-        node_reborn(fs->nodes, cut->node, &attr);
+        node_reborn(fs->nodes, cut->node, fd, &attr);
     /* In place of the old one, under its number: another thread may be reading by it. */
     return dup3(fd, cut->fd, O_CLOEXEC) < 0 ? error_set(err, errno, "truncate") : 0;
 }

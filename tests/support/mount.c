@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/un.h>
@@ -108,7 +109,10 @@ struct mount *mount_make(const char *parent)
 static void serve(struct mount *m, int ready)
 {
     struct error err = ERROR_NONE;
+    const struct rlimit limit = {m->descriptors, m->descriptors};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (m->descriptors)
+        setrlimit(RLIMIT_NOFILE, &limit);
     m->options.ready_fd = ready;
     int r = fusefs_serve(&m->options, &err);
     if (r < 0 && r != -EBUSY)

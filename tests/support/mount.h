@@ -27,6 +27,7 @@ struct mount {
     pid_t daemon; /* 0: none runs */
     struct zones *zones;
     struct fusefs_options options; /* may be changed until it is started */
+    unsigned descriptors;          /* the most that the daemon may have; 0: as the test itself */
 };
 
 /* Can a FUSE mount be made here?  Says why not; a group setup that returns it skips visibly. */

@@ -93,8 +93,8 @@ int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                   const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
                   struct error *err)
 {
-    if (lives_on_inside(fs, at, node, attr))
-        return 0;
+    if (!S_ISREG(attr->mode) || lives_on_inside(fs, at, node, attr))
+        return 0; /* a symlink with names outside as well is nothing that anybody makes */
     spec->version = vault_new(fs->vault);
     int r = copy_file(fs, at, attr, spec, xattrs, err);
     if (r != -EFBIG)

@@ -615,10 +615,7 @@ static struct link *link_returned(const struct rewind *r, struct thing *t, const
     struct link *returned = map_get(&r->returned, loss->event->id, 0);
     if (returned && !t->node)
         thing_join(t, returned->node);
-    if (returned && !returned->at[VIEW_PAST])
-        return returned;
-    struct link *link = loss->slot->in[VIEW_TARGET];
-    return link && link->node == t->node && !link->at[VIEW_PAST] ? link : NULL;
+    return returned && !returned->at[VIEW_PAST] ? returned : NULL;
 }
 
 /* Nothing else may have happened to it since. */

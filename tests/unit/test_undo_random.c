@@ -4,7 +4,7 @@
 #include "tests/support/test.h"
 
 #define NAMES 5
-#define ROUNDS 1500
+#define ROUNDS 80
 #define OPERATIONS 40
 
 static uint64_t seed;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -22,8 +23,11 @@
 
 #define REQUEST_BYTES (1u << 20)
 
+/* libfuse ends the threads of its rings by pthread_cancel(), also in the middle of a request: a lock would
+ * stay locked, a change pending.  They wake up by themselves; nothing has to be cancelled. */
 static struct fusefs *fs_of(fuse_req_t req)
 {
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     return fuse_req_userdata(req);
 }
 

@@ -175,7 +175,7 @@ struct file *files_next_writer(struct handles *handles, size_t *at)
     struct file *file = NULL;
     pthread_mutex_lock(&handles->lock);
     for (; *at < handles->count && !file; (*at)++)
-        if (handles->slots[*at] && handles->slots[*at]->writable)
+        if (handles->slots[*at] && handles->slots[*at]->writes)
             file = handles->slots[*at]->file;
     if (file)
         file->holds++;
@@ -224,7 +224,8 @@ int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *
     if (*number) {
         file->holds++;
         file->handles++;
-        file->writers += handle->writable;
+        handle->writes = handle->writable;
+        file->writers += handle->writes;
     }
     pthread_mutex_unlock(&handles->lock);
     if (*number)
@@ -253,8 +254,8 @@ void handle_end_writing(struct handles *handles, struct handle *handle, bool *la
 {
     pthread_mutex_lock(&handles->lock);
     *last = false;
-    if (handle->writable) {
-        handle->writable = false;
+    if (handle->writes) {
+        handle->writes = false;
         *last = --handle->file->writers == 0;
     }
     pthread_mutex_unlock(&handles->lock);

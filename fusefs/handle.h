@@ -33,7 +33,8 @@ struct handle {
     struct file *file; /* NULL: a folder */
     int fd;
     int flags; /* O_APPEND as set on fd; access mode */
-    bool writable;
+    bool writable; /* never changes */
+    bool writes;   /* under handles->lock: it counts among the file's writers */
     DIR *dir;
     pthread_mutex_t dir_lock;
 };

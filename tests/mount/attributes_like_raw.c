@@ -309,6 +309,10 @@ static void tell_times_of_folders(void)
     MOVES("d", rename("d/s", "s"));
     MOVES("d", rename("d", "e") + rename("e", "d"));
     MOVES("d", chmod("d", 0700));
+    FILL("d/large", 300000, 'l');
+    MOVES("d", truncate("d/large", 0)); /* though the daemon may have swapped the inode */
+    FILL("d/large", 300000, 'l');
+    MOVES("d", close(open("d/large", O_WRONLY | O_TRUNC)));
 }
 
 static void tell_times_that_are_set(void)
@@ -418,10 +422,24 @@ static void tell_attributes_of_others(void)
 
 static struct mount *served;
 
-static int start(void **state)
+static int start(enum transport transport)
+{
+    served = mount_make(NULL);
+    served->options.transport = transport;
+    mount_start(served);
+    return 0;
+}
+
+static int start_dev(void **state)
 {
     (void)state;
-    return given_mount((void **)&served);
+    return start(TRANSPORT_DEV);
+}
+
+static int start_uring(void **state)
+{
+    (void)state;
+    return start(TRANSPORT_URING);
 }
 
 static int end(void **state)
@@ -485,5 +503,8 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    return cmocka_run_group_tests(tests, start, end);
+    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, start_dev, end);
+    if (transport_is_here(TRANSPORT_URING))
+        failed += cmocka_run_group_tests_name("over io_uring", tests, start_uring, end);
+    return failed;
 }

@@ -539,10 +539,24 @@ static void tell_many_open_files(void)
 
 static struct mount *served;
 
-static int start(void **state)
+static int start(enum transport transport)
+{
+    served = mount_make(NULL);
+    served->options.transport = transport;
+    mount_start(served);
+    return 0;
+}
+
+static int start_dev(void **state)
 {
     (void)state;
-    return given_mount((void **)&served);
+    return start(TRANSPORT_DEV);
+}
+
+static int start_uring(void **state)
+{
+    (void)state;
+    return start(TRANSPORT_URING);
 }
 
 static int end(void **state)
@@ -614,5 +628,8 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    return cmocka_run_group_tests(tests, start, end);
+    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, start_dev, end);
+    if (transport_is_here(TRANSPORT_URING))
+        failed += cmocka_run_group_tests_name("over io_uring", tests, start_uring, end);
+    return failed;
 }

@@ -164,19 +164,6 @@ static void one_round(struct mount *m, enum ending how)
     munmap(done, 4096);
 }
 
-static bool transport_is_here(enum transport transport)
-{
-    char value = 'N';
-    if (transport == TRANSPORT_DEV)
-        return true;
-    CLEANUP(fd_close)
-    int fd = open("/sys/module/fuse/parameters/enable_uring", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && read(fd, &value, 1) == 1 && (value == 'Y' || value == '1'))
-        return true;
-    print_message("SKIP: FUSE over io_uring is off in this kernel\n");
-    return false;
-}
-
 static void rounds(void **state, enum transport transport, enum ending how)
 {
     struct mount *m = *state;

@@ -221,13 +221,8 @@ static void threads_that_do_as_they_like_leave_the_same_in_both(void **state)
 
 static void over_uring_they_do_too(void **state)
 {
-    char value = 'N';
-    int fd = open("/sys/module/fuse/parameters/enable_uring", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &value, 1) != 1 || (value != 'Y' && value != '1')) {
-        print_message("SKIP: FUSE over io_uring is off in this kernel\n");
+    if (!transport_is_here(TRANSPORT_URING))
         skip();
-    }
-    close(fd);
     play_on(*state, TRANSPORT_URING);
 }
 

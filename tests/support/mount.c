@@ -218,6 +218,19 @@ int given_mount(void **state)
     return 0;
 }
 
+bool transport_is_here(enum transport transport)
+{
+    char value = 'N';
+    if (transport != TRANSPORT_URING)
+        return true;
+    CLEANUP(fd_close)
+    int fd = open("/sys/module/fuse/parameters/enable_uring", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, &value, 1) == 1 && (value == 'Y' || value == '1'))
+        return true;
+    print_message("SKIP: FUSE over io_uring is off in this kernel\n");
+    return false;
+}
+
 int end_of_mount(void **state)
 {
     struct mount *m = *state;

@@ -50,6 +50,8 @@ void mount_remove(struct mount **m);
 /* Fixture halves: *state is the mount. */
 int given_mount(void **state);
 int end_of_mount(void **state);
+/* Can it be used here?  Says why not. */
+bool transport_is_here(enum transport transport);
 
 /* base is raw, at or plain; the path is valid until the eighth next call. */
 const char *path_in(const char *base, const char *name);

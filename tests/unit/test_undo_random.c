@@ -4,7 +4,7 @@
 #include "tests/support/test.h"
 
 #define NAMES 5
-#define ROUNDS 80
+#define ROUNDS 60
 #define OPERATIONS 40
 
 static uint64_t seed;
@@ -241,10 +241,57 @@ static void any_tail_of_random_operations_is_taken_back(void **state)
     }
 }
 
+/* A random choice of events: refused as a whole, or done and redone to the same tree. */
+static bool play_some(uint64_t with_seed)
+{
+    struct mediator m;
+    uint64_t ids[4 * OPERATIONS];
+    size_t count = 0;
+    const struct undo_conflict *conflicts;
+    seed = with_seed;
+    mediator_open(&m);
+    for (int i = 0; i < 2 * OPERATIONS; i++)
+        operate(&m);
+    char *before = tree_look(&m);
+    unsigned odds = 2 + roll(12);
+    uint64_t from = 1 + roll((unsigned)m.last);
+    for (uint64_t id = from; id <= m.last && count < COUNT_OF(ids); id++)
+        if (roll(odds) == 0)
+            ids[count++] = id;
+    struct undo_plan *plan = plan_ids(&m, ids, count);
+    bool possible = undo_plan_conflicts(plan, &conflicts) == 0;
+    undo_plan_free(&plan);
+    uint64_t undo = possible ? undo_ids(&m, ids, count) : 0;
+    if (undo && m.last < undo)
+        redo(&m, undo);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+    return undo != 0;
+}
+
+static void any_choice_of_random_operations_is_refused_or_can_be_redone(void **state)
+{
+    unsigned done = 0;
+    (void)state;
+    const char *wanted = getenv("UNDO_SEED");
+    if (wanted) {
+        play_some(strtoull(wanted, NULL, 10));
+        return;
+    }
+    for (uint64_t round = 1; round <= 4 * ROUNDS; round++) {
+        print_message("choice %llu\n", (unsigned long long)round);
+        done += play_some(round);
+    }
+    print_message("%u done, the others refused\n", done);
+    assert_true(done > ROUNDS / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_tail_of_random_operations_is_taken_back),
+        cmocka_unit_test(any_choice_of_random_operations_is_refused_or_can_be_redone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

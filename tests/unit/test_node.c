@@ -14,7 +14,8 @@ struct house {
     struct nodes *nodes;
 };
 
-static const struct zone rules[] = {{"rw", ZONE_RW, true, false}, {"hidden", ZONE_NONE, true, false}};
+static const struct zone rules[] = {{"rw", ZONE_RW, true, false},
+                                    {"hidden", ZONE_NONE, true, false}};
 
 static struct house *given_house(size_t descriptors)
 {

@@ -3,8 +3,8 @@
 #include "tests/support/test.h"
 
 static const struct zone house[] = {
-    {"imports", ZONE_RO, true, false},       {"exports", ZONE_WO, false, false},
-    {"Projects", ZONE_RW, true, true},       {"Projects/kept/old", ZONE_RO, true, false},
+    {"imports", ZONE_RO, true, false},  {"exports", ZONE_WO, false, false},
+    {"Projects", ZONE_RW, true, true},  {"Projects/kept/old", ZONE_RO, true, false},
     {"hidden", ZONE_NONE, true, false},
 };
 
@@ -72,9 +72,8 @@ static void roots_of_zones_and_their_parents_are_known(void **state)
 static void what_is_no_folder_of_the_workspace_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "/etc",  "..",     "../x", "a/../b",    "a//b",
-                                      "a/",    ".",     "./a",    "a/.",  ".ccfs",     ".ccfs/vault",
-                                      "a/../.ccfs"};
+    static const char *const bad[] = {"",  "/etc", "..",  "../x",  "a/../b",      "a//b",      "a/",
+                                      ".", "./a",  "a/.", ".ccfs", ".ccfs/vault", "a/../.ccfs"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct zone rule = {bad[i], ZONE_RW, true, false};
         struct zones *z = NULL;

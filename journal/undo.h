@@ -1,12 +1,11 @@
 /* undo.h - takes changes back.
  *
- *   (1) Undo destroys nothing: what it removes or replaces goes into the vault first, and every step is
- *       an event of its own (EVENT_BY_UNDO, undoes = the event it takes back).
- *   (2) A plan is computed from the journal and the present tree alone; nothing is touched meanwhile.
- *   (3) A path whose present state is not what the journal last saw is a conflict; with one conflict
- *       nothing is applied.
- *   (4) Undoing twice leaves the same tree as undoing once.
- *   (5) An undo that was cut off is finished at the next journal_open(). */
+ *   (1) Undo destroys nothing: what it removes or replaces goes into the vault first, and every
+ * step is an event of its own (EVENT_BY_UNDO, undoes = the event it takes back). (2) A plan is
+ * computed from the journal and the present tree alone; nothing is touched meanwhile. (3) A path
+ * whose present state is not what the journal last saw is a conflict; with one conflict nothing is
+ * applied. (4) Undoing twice leaves the same tree as undoing once. (5) An undo that was cut off is
+ * finished at the next journal_open(). */
 #ifndef JOURNAL_UNDO_H
 #define JOURNAL_UNDO_H
 
@@ -15,9 +14,10 @@
 
 struct undo_plan; /* opaque, owned by the caller */
 
-/* ids: events to take back, any order; those already undone, refused or failed are left out.
- * Reads through h; root as in journal.h; vault: NULL opens it for reading below root.
- * *out is yours, also when it holds conflicts: undo_plan_free() it. */
+/* ids: events to take back, any order; those already undone, refused, failed or unknown are left
+ * out.  What was done to a removed file while it was still open comes back with it. Reads through
+ * h; root as in journal.h.  *out is yours, also when it holds conflicts: undo_plan_free() it.
+ * -EBUSY: an earlier undo was cut off: undo_resume() first. */
 MUST_USE int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count,
                             struct undo_plan **out, struct error *err);
 void undo_plan_free(struct undo_plan **plan);
@@ -48,9 +48,11 @@ size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_confl
 /* The events that it takes back. */
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
 
-/* What the kernel must be told: called after the workspace lock is released. */
+/* What the kernel must be told.  Called as each step is done: who holds a lock that the kernel may
+ * wait for collects, and tells when it is released. */
 struct undo_hooks {
-    /* Entry `path` (bytes, relative) appeared, vanished or changed.  May be NULL. */
+    /* Entry `path` (bytes, relative; "" the workspace) appeared, vanished or changed, as far as it
+     * may have, also where the step failed.  May be NULL. */
     void (*changed)(void *context, const char *path);
     /* done of total steps.  May be NULL. */
     void (*progress)(void *context, size_t done, size_t total);
@@ -61,10 +63,14 @@ struct undo_result {
     size_t brought_back, put_back, renamed, removed, reset;
 };
 /* Applies a plan without conflicts (-EEXIST otherwise).  j: the open journal of the same workspace.
- * who: whoever asked.  On failure nothing is lost and the rest is resumable. */
+ * who: whoever asked.  A plan that takes back nothing records nothing: result 0.
+ * A file that is open somewhere or has several names keeps its inode; else one that gets back a
+ * whole content becomes another inode, of the same object. -ESTALE: something changed outside
+ * meanwhile.  On failure nothing is lost; undo_resume() does the rest. */
 MUST_USE int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor_ref who,
                         const struct undo_hooks *hooks, struct undo_result *out, struct error *err);
-/* Finishes undos that were cut off; journal_open()'s caller calls it before anything else happens. */
+/* Finishes undos that were cut off; journal_open()'s caller calls it before anything else happens,
+ * and whoever undoes before the next plan. */
 MUST_USE int undo_resume(struct journal *j, int root, unsigned *finished, struct error *err);
 
 #endif

@@ -3,10 +3,10 @@
  *   planned ──► undo row and every step stored ──► steps done, in order ──► undone rows, state done
  *
  *   (1) The steps are stored before the first one is done.
- *   (2) How far it came stands in .ccfs/undo/N-done, written after each step: a killed daemon leaves at
- *       most one step in doubt, and each step can tell whether its effect is there.  After a reboot that
- *       file proves nothing (it may be older or younger than the tree): all steps are looked at again.
- *   (3) What an undo took back counts as undone only when all of it is. */
+ *   (2) How far it came stands in .ccfs/undo/N-done, written after each step: a killed daemon
+ * leaves at most one step in doubt, and each step can tell whether its effect is there.  After a
+ * reboot that file proves nothing (it may be older or younger than the tree): all steps are looked
+ * at again. (3) What an undo took back counts as undone only when all of it is. */
 #include "journal/undo_apply.h"
 
 #include <dirent.h>
@@ -222,8 +222,8 @@ static int read_step(struct db *db, uint64_t undo, int64_t *n, struct arena *mem
     return 1;
 }
 
-/* The stored steps behind number `behind`.  Each is read by a query of its own, so that none is open while
- * a step is done. */
+/* The stored steps behind number `behind`.  Each is read by a query of its own, so that none is
+ * open while a step is done. */
 static int for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *each, void *context,
                      struct error *err)
 {
@@ -299,8 +299,10 @@ static int do_steps(struct work *w, const struct steps *steps, struct error *err
 static void count_items(const struct undo_plan *plan, struct undo_result *out)
 {
     size_t *const counts[] = {
-        [UNDO_BRING_BACK] = &out->brought_back, [UNDO_PUT_BACK] = &out->put_back,
-        [UNDO_RENAME] = &out->renamed,          [UNDO_REMOVE] = &out->removed,
+        [UNDO_BRING_BACK] = &out->brought_back,
+        [UNDO_PUT_BACK] = &out->put_back,
+        [UNDO_RENAME] = &out->renamed,
+        [UNDO_REMOVE] = &out->removed,
         [UNDO_RESET] = &out->reset,
     };
     for (size_t i = 0; i < plan->item_count; i++)
@@ -344,8 +346,8 @@ static bool may_pass(int r)
     return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -ENOMEM || r == -EROFS || r == -EMFILE;
 }
 
-/* Meanwhile somebody may have changed what a step is about.  That stays as it is and is told: an undo
- * that can never be finished would stand between its owner and the journal for ever. */
+/* Meanwhile somebody may have changed what a step is about.  That stays as it is and is told: an
+ * undo that can never be finished would stand between its owner and the journal for ever. */
 static int resume_step(const struct step *step, size_t n, void *context, struct error *err)
 {
     struct work *w = context;

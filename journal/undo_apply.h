@@ -27,7 +27,7 @@ struct work {
     struct actor_ref who;
     const struct undo_hooks *hooks; /* may be NULL */
     uint64_t undo;
-    bool resumed; /* an effect may already be there */
+    bool resumed;         /* an effect may already be there */
     struct strbuf folder; /* the one that was used last */
     int dir;
 };
@@ -52,6 +52,9 @@ struct change_spec spot_spec(const struct work *w, const struct step *step, enum
 int64_t folder_mtime(int dir);
 /* Opens the file at a spot although its mode may forbid it to its owner.  fd or -errno. */
 int spot_open(const struct spot *at, int flags);
+/* Around reading and setting extended attributes of a thing whose mode forbids it to its owner. */
+MUST_USE int access_open(int fd, uint32_t mode);
+void access_close(int fd, uint32_t mode);
 /* Gives an open file (or O_PATH descriptor) the wished owner and mode, and its time if asked. */
 MUST_USE int wish_apply(int fd, const struct step *step, struct error *err);
 /* Is it the thing that the plan saw? */

@@ -1,11 +1,11 @@
 /* undo_content.c - old contents put back; see undo_apply.h.
  *
- *   (1) What is replaced is in the vault before: the old inode itself, a copy, or the ranges that change.
- *   (2) A whole content is built beside and put in place with one rename, unless the file has other names
- *       or is open somewhere: then it keeps its inode and gets the content written into it.
- *   (3) Patches over present content are written into the file itself: a large file is not copied for a
- *       few blocks.  Writing them twice is writing them once.
- *   (4) Once a byte has changed, the event is confirmed, whatever happens: its version must stay. */
+ *   (1) What is replaced is in the vault before: the old inode itself, a copy, or the ranges that
+ * change. (2) A whole content is built beside and put in place with one rename, unless the file has
+ * other names or is open somewhere: then it keeps its inode and gets the content written into it.
+ *   (3) Patches over present content are written into the file itself: a large file is not copied
+ * for a few blocks.  Writing them twice is writing them once. (4) Once a byte has changed, the
+ * event is confirmed, whatever happens: its version must stay. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -129,8 +129,8 @@ int content_place(struct work *w, const struct step *step, struct error *err)
 
 /* ---- another content for a file that is there ---- */
 
-/* A lease for writing is granted only where nobody else has the file open.  No right to ask counts as
- * open. */
+/* A lease for writing is granted only where nobody else has the file open.  No right to ask counts
+ * as open. */
 static bool is_open_elsewhere(int fd)
 {
     if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
@@ -147,7 +147,10 @@ static int dress(int from, int to, const struct spot *at, const struct step *ste
     struct step as_it_is = *step;
     as_it_is.fields = WISH_MODE | WISH_UID | WISH_GID;
     as_it_is.wish = at->now;
-    int r = xattr_read_all(from, &xattrs);
+    int r = access_open(from, at->now.mode);
+    if (r == 0)
+        r = xattr_read_all(from, &xattrs);
+    access_close(from, at->now.mode);
     if (r == 0)
         r = xattr_apply(to, xattrs.data, xattrs.bytes, 1);
     if (r < 0)

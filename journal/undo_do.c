@@ -1,7 +1,8 @@
 /* undo_do.c - names and metadata put back; see undo_apply.h.
  *
- * Every function reads the same way: look whether it is done already, begin the event, do it, confirm.  The
- * events are those that an agent's own operation would have left, so that an undo can be undone. */
+ * Every function reads the same way: look whether it is done already, begin the event, do it,
+ * confirm.  The events are those that an agent's own operation would have left, so that an undo can
+ * be undone. */
 #include "journal/undo_apply.h"
 
 #include <errno.h>
@@ -243,6 +244,19 @@ static int name_of(const struct xattr *x, char name[256])
     return 0;
 }
 
+int access_open(int fd, uint32_t mode)
+{
+    if (geteuid() == 0 || (mode & 0600) == 0600 || S_ISLNK(mode))
+        return 0;
+    return set_mode(fd, mode | 0600);
+}
+
+void access_close(int fd, uint32_t mode)
+{
+    if (geteuid() != 0 && (mode & 0600) != 0600 && !S_ISLNK(mode))
+        (void)!set_mode(fd, mode);
+}
+
 /* The present values of the attributes that the step names. */
 static int read_present(int fd, const struct step *step, struct strbuf *out)
 {
@@ -262,7 +276,10 @@ static int reset_xattrs(struct work *w, const struct step *step, struct spot *at
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     CLEANUP(strbuf_release) struct strbuf present = STRBUF_EMPTY;
-    int r = read_present(fd, step, &present);
+    int r = access_open(fd, at->now.mode);
+    if (r == 0)
+        r = read_present(fd, step, &present);
+    access_close(fd, at->now.mode);
     if (r < 0)
         return error_set(err, -r, "read the extended attributes of %s", step->path);
     if (present.bytes == step->xattr_bytes &&
@@ -273,7 +290,10 @@ static int reset_xattrs(struct work *w, const struct step *step, struct spot *at
     spec.xattr_bytes = present.bytes;
     TRY(journal_begin(w->journal, &spec, &change, err));
     FAULT_POINT("undo_begun");
-    r = xattr_apply(fd, step->xattrs, step->xattr_bytes, 1);
+    r = access_open(fd, at->now.mode);
+    if (r == 0)
+        r = xattr_apply(fd, step->xattrs, step->xattr_bytes, 1);
+    access_close(fd, at->now.mode);
     int looked = attr_read(fd, "", &at->now);
     journal_confirm(&change, looked < 0 ? NULL : &at->now); /* some may have been set */
     return r < 0 ? error_set(err, -r, "give %s back its extended attributes", step->path) : 0;
@@ -540,11 +560,11 @@ static int do_nothing(struct work *w, const struct step *step, struct error *err
 typedef int doer(struct work *w, const struct step *step, struct error *err);
 
 static doer *const doers[] = {
-    [STEP_EVENTS] = do_nothing,       [STEP_REDONE] = do_nothing,   [STEP_STAGE] = content_stage,
-    [STEP_MKDIR] = do_mkdir,          [STEP_MOVE_OUT] = do_move_out, [STEP_PLACE] = content_place,
-    [STEP_LINK] = do_link,            [STEP_RENAME] = do_rename,    [STEP_REMOVE] = do_remove,
-    [STEP_RMDIR] = do_rmdir,          [STEP_REPLACE] = content_replace,
-    [STEP_PATCH] = content_patch,     [STEP_META] = do_meta,
+    [STEP_EVENTS] = do_nothing, [STEP_REDONE] = do_nothing,       [STEP_STAGE] = content_stage,
+    [STEP_MKDIR] = do_mkdir,    [STEP_MOVE_OUT] = do_move_out,    [STEP_PLACE] = content_place,
+    [STEP_LINK] = do_link,      [STEP_RENAME] = do_rename,        [STEP_REMOVE] = do_remove,
+    [STEP_RMDIR] = do_rmdir,    [STEP_REPLACE] = content_replace, [STEP_PATCH] = content_patch,
+    [STEP_META] = do_meta,
 };
 
 int step_do(struct work *w, const struct step *step, struct error *err)

@@ -11,8 +11,8 @@
 #include "journal/undo_place.h"
 #include "journal/xattr.h"
 
-#define DEPTH_MAX 400                /* of one thing waiting for another; beyond, it is moved aside */
-#define TIME_SLACK (2 * NS_PER_S)    /* from the begin of a change to what it does */
+#define DEPTH_MAX 400             /* of one thing waiting for another; beyond, it is moved aside */
+#define TIME_SLACK (2 * NS_PER_S) /* from the begin of a change to what it does */
 #define ASIDE_NAME ".ccfs-undo-%u"
 
 struct order {
@@ -70,8 +70,8 @@ static int check_place(struct check *c, const struct link *link, struct error *e
     if (!to || to == link->at[VIEW_DISK] || tree_reaches(t, VIEW_TARGET, to->folder))
         return 0;
     const char *path = tree_path_text(t, VIEW_TARGET, to);
-    return path ? rewind_trouble(c->r, path, TROUBLE_FOLDER, link->event,
-                                 missing_by(t, to->folder), NULL, err)
+    return path ? rewind_trouble(c->r, path, TROUBLE_FOLDER, link->event, missing_by(t, to->folder),
+                                 NULL, err)
                 : no_memory(err);
 }
 
@@ -213,7 +213,8 @@ static int wish_into(struct order *o, const struct node *node, struct step *step
     return blob.failed || !step->xattrs ? no_memory(err) : 0;
 }
 
-static int data_into(struct order *o, const struct strbuf *data, struct step *step, struct error *err)
+static int data_into(struct order *o, const struct strbuf *data, struct step *step,
+                     struct error *err)
 {
     step->data = arena_copy(&o->plan->memory, data->data, data->bytes);
     step->data_bytes = data->bytes;
@@ -235,8 +236,10 @@ static int emit_place(struct order *o, struct link *link, struct error *err)
     struct node *node = link->node;
     struct slot *to = link->at[VIEW_TARGET];
     const struct link *other = node_link_in(node, VIEW_STEP);
-    struct step step = {
-        .event = link->event, .attr = node->attr, .version = node->version, .path = path_now(o, to)};
+    struct step step = {.event = link->event,
+                        .attr = node->attr,
+                        .version = node->version,
+                        .path = path_now(o, to)};
     if (other) {
         step.kind = STEP_LINK;
         if (node->origin == ORIGIN_CONTENT)
@@ -293,7 +296,8 @@ static int move_aside(struct order *o, struct link *link, struct node *folder, s
     }
 }
 
-/* The functions below return 1: done, 0: something that waits for this one stands in the way, -errno. */
+/* The functions below return 1: done, 0: something that waits for this one stands in the way,
+ * -errno. */
 
 /* The highest folder on the way to `folder` that does not exist yet. */
 static struct link *first_missing(const struct order *o, const struct node *folder)
@@ -308,7 +312,8 @@ static struct link *first_missing(const struct order *o, const struct node *fold
     return missing;
 }
 
-static int make_folder(struct order *o, const struct node *folder, unsigned depth, struct error *err)
+static int make_folder(struct order *o, const struct node *folder, unsigned depth,
+                       struct error *err)
 {
     struct link *missing;
     while ((missing = first_missing(o, folder))) {
@@ -422,7 +427,8 @@ static int settle(struct order *o, struct link *link, unsigned depth, struct err
     return r;
 }
 
-/* Names that come or move first, then those that go.  Something may have to wait for another round. */
+/* Names that come or move first, then those that go.  Something may have to wait for another round.
+ */
 static int settle_all(struct order *o, bool target, size_t *left, struct error *err)
 {
     for (struct link *link = o->tree->links; link; link = link->next) {
@@ -465,8 +471,7 @@ static int order_stages(struct order *o, struct error *err)
         if (!node_link_in(node, VIEW_TARGET) || !needs_staging(node))
             continue;
         if (!node->patches || !is_whole(node->patches))
-            step_patch_add(&data,
-                           &(struct step_patch){node->version, KEPT_COPY, node->attr.size});
+            step_patch_add(&data, &(struct step_patch){node->version, KEPT_COPY, node->attr.size});
         add_patches(node, &data);
         TRY(data_into(o, &data, &step, err));
         TRY(emit(o, &step, err));
@@ -520,7 +525,8 @@ static int order_contents(struct order *o, struct error *err)
 
 /* ---- metadata ---- */
 
-/* Somebody outside touched the folder after the journal last saw it: its time is not ours to set. */
+/* Somebody outside touched the folder after the journal last saw it: its time is not ours to set.
+ */
 static void respect_outside(struct node *folder)
 {
     bool younger = folder->attr.mtime > folder->known_mtime &&
@@ -602,10 +608,11 @@ static int order_lifts(struct order *o, struct error *err)
     if (geteuid() == 0)
         return 0;
     for (struct link *link = o->tree->links; link; link = link->next) {
-        bool moves = link->at[VIEW_DISK] != link->at[VIEW_TARGET];
-        for (enum view view = VIEW_DISK; view < VIEW_STEP; view += VIEW_TARGET - VIEW_DISK)
-            if ((moves || has_new_content(link->node)) && link->at[view])
-                lift(o->tree, link->at[view]->folder);
+        bool changes = link->at[VIEW_DISK] != link->at[VIEW_TARGET] || link->node->wish.fields;
+        if (changes && link->at[VIEW_DISK])
+            lift(o->tree, link->at[VIEW_DISK]->folder);
+        if (changes && link->at[VIEW_TARGET])
+            lift(o->tree, link->at[VIEW_TARGET]->folder);
     }
     for (struct node *node = o->tree->nodes; node; node = node->next) {
         const struct link *link = node_link_in(node, VIEW_STEP);

@@ -1,8 +1,9 @@
 /* undo_order.h - private to journal/: the difference between the disk and the target, as steps.
  *
- * Order: what must be writable is made so; contents are built beside; then names, so that no step finds its
- * place taken: folders before what goes into them, and what stands in the way first moves on, or aside under
- * a name of its own; then contents; at last the metadata of files, and of folders from the deepest up. */
+ * Order: what must be writable is made so; contents are built beside; then names, so that no step
+ * finds its place taken: folders before what goes into them, and what stands in the way first moves
+ * on, or aside under a name of its own; then contents; at last the metadata of files, and of
+ * folders from the deepest up. */
 #ifndef JOURNAL_UNDO_ORDER_H
 #define JOURNAL_UNDO_ORDER_H
 

@@ -64,8 +64,8 @@ static int open_bytes(int root, const char *path, size_t bytes, int flags)
         bool last = n == bytes;
         memcpy(piece, path, n);
         piece[n] = '\0';
-        int fd = fd_open_beneath(dir < 0 ? root : dir, piece,
-                                 O_DIRECTORY | (last ? flags : O_PATH), 0);
+        int fd =
+            fd_open_beneath(dir < 0 ? root : dir, piece, O_DIRECTORY | (last ? flags : O_PATH), 0);
         if (fd < 0 || last)
             return fd;
         fd_close(&dir);

@@ -1,8 +1,8 @@
 /* undo_plan.c - from a selection of events to a plan; see undo_plan.h.
  *
- *   (1) A plan is computed from the journal and the present tree alone; nothing is touched meanwhile.
- *   (2) Events are read newest first, in windows of a fixed size, so that memory depends on what is
- *       selected and not on what came after it. */
+ *   (1) A plan is computed from the journal and the present tree alone; nothing is touched
+ * meanwhile. (2) Events are read newest first, in windows of a fixed size, so that memory depends
+ * on what is selected and not on what came after it. */
 #include "journal/undo_plan.h"
 
 #include <errno.h>
@@ -223,9 +223,9 @@ static int rewind_one(struct maker *m, const struct event *e)
     TRY(note_undo(m, e, taken));
     if (!was_applied(e) || e->id < m->first)
         return 0;
-    enum fate fate = taken                                         ? FATE_TAKEN
+    enum fate fate = taken                                        ? FATE_TAKEN
                      : e->undone_by || (e->flags & EVENT_BY_UNDO) ? FATE_CANCELLED
-                                                                   : FATE_STAYS;
+                                                                  : FATE_STAYS;
     return rewind_event(&m->rewind, e, fate, m->err);
 }
 
@@ -261,7 +261,8 @@ static int newest_id(struct maker *m, uint64_t *out)
     return history_events(m->history, &filter, note_id, out, m->err);
 }
 
-/* Down to the oldest selected event; if that is a step of an undo, down to where this undo begins. */
+/* Down to the oldest selected event; if that is a step of an undo, down to where this undo begins.
+ */
 static int rewind_all(struct maker *m)
 {
     uint64_t last;
@@ -334,7 +335,7 @@ static int check_finished(int root, struct error *err)
     if (r == 1)
         return error_say(err, EBUSY,
                          "undo #%" PRIu64 " was cut off and must be finished first: "
-                         "ccfs umount and mount again, or start without a mount",
+                         "umount and mount the workspace, which does it",
                          (uint64_t)stmt_int(&s, 0));
     return 0;
 }

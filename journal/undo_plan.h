@@ -28,7 +28,7 @@ struct undo_plan {
     size_t conflict_count;
     size_t conflict_room;
     struct ids events; /* taken back, ascending */
-    struct ids along;  /* changes of removed files that come back with them; at last in events too */
+    struct ids along; /* changes of removed files that come back with them; at last in events too */
     struct ids redone; /* undos of which every step is taken back: what they undid counts again */
     struct steps steps;
 };

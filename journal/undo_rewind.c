@@ -171,8 +171,8 @@ static bool changes_content(enum op op)
     return op == OP_WRITE || op == OP_TRUNCATE;
 }
 
-/* Newest first: the first state that is told is the last one seen.  Write sessions overlap, so the change
- * time decides between the events of one inode. */
+/* Newest first: the first state that is told is the last one seen.  Write sessions overlap, so the
+ * change time decides between the events of one inode. */
 static void thing_see(struct thing *t, const struct attr *attr, enum op op)
 {
     if (!attr->mode) {
@@ -221,8 +221,8 @@ static int verify(struct rewind *r, struct node *node, const struct event *e, st
     return 0;
 }
 
-/* A selected event about something that is not in the target.  If its creation is selected too, nothing
- * is left to do; only the end tells. */
+/* A selected event about something that is not in the target.  If its creation is selected too,
+ * nothing is left to do; only the end tells. */
 static int note_gone(struct rewind *r, struct node *node, const struct event *e, uint64_t by,
                      struct error *err)
 {
@@ -272,10 +272,10 @@ static void link_stays(struct link *link, const struct event *e, enum fate fate)
 static size_t names_left(const struct node *node)
 {
     size_t known = node_count_in(node, VIEW_DISK);
-    size_t unknown = node->origin == ORIGIN_DISK && !S_ISDIR(node->attr.mode) &&
-                             node->attr.nlink > known
-                         ? node->attr.nlink - known
-                         : 0;
+    size_t unknown =
+        node->origin == ORIGIN_DISK && !S_ISDIR(node->attr.mode) && node->attr.nlink > known
+            ? node->attr.nlink - known
+            : 0;
     return node_count_in(node, VIEW_TARGET) + unknown;
 }
 
@@ -326,8 +326,8 @@ static unsigned main_aspects(enum op op)
     }
 }
 
-/* What it may have changed along the way: bits dropped by a write, the mode by an ACL, and all of it by an
- * undo that put another inode there. */
+/* What it may have changed along the way: bits dropped by a write, the mode by an ACL, and all of
+ * it by an undo that put another inode there. */
 static unsigned side_aspects(enum op op)
 {
     if (op == OP_UTIMENS)
@@ -385,8 +385,8 @@ static int wish_xattr(struct rewind *r, struct wish *wish, const struct xattr *x
 {
     struct arena *memory = &r->plan->memory;
     struct old_xattr *old = wish->xattrs;
-    while (old && (strlen(old->name) != x->name_bytes ||
-                   memcmp(old->name, x->name, x->name_bytes) != 0))
+    while (old &&
+           (strlen(old->name) != x->name_bytes || memcmp(old->name, x->name, x->name_bytes) != 0))
         old = old->next;
     if (!old) {
         old = arena_take(memory, sizeof *old);
@@ -461,7 +461,8 @@ static int add_patch(struct rewind *r, struct node *node, const struct event *e,
 }
 
 /* The event's thing gets back what it had before. */
-static int take_change(struct rewind *r, struct node *node, const struct event *e, struct error *err)
+static int take_change(struct rewind *r, struct node *node, const struct event *e,
+                       struct error *err)
 {
     unsigned aspects = changed_aspects(e);
     for (enum aspect i = 0; i < ASPECTS; i++)
@@ -557,8 +558,8 @@ static struct node *add_kept(struct rewind *r, const struct loss *loss)
     if (!here || !is_whole(e->kept))
         return tree_add_node(r->tree, loss->attr, ORIGIN_LOST);
     bool inode = e->kept == KEPT_INODE;
-    struct node *node = tree_add_node(r->tree, inode ? &now : loss->attr,
-                                      inode ? ORIGIN_INODE : ORIGIN_CONTENT);
+    struct node *node =
+        tree_add_node(r->tree, inode ? &now : loss->attr, inode ? ORIGIN_INODE : ORIGIN_CONTENT);
     if (!node)
         return NULL;
     node->version = e->version;
@@ -609,7 +610,8 @@ static int add_lost(struct rewind *r, struct thing *t, const struct loss *loss, 
     return 0;
 }
 
-/* The name under which an earlier undo has brought it back is that name again, wherever it is now. */
+/* The name under which an earlier undo has brought it back is that name again, wherever it is now.
+ */
 static struct link *link_returned(const struct rewind *r, struct thing *t, const struct loss *loss)
 {
     struct link *returned = map_get(&r->returned, loss->event->id, 0);
@@ -829,7 +831,8 @@ static int rewind_exchange(struct rewind *r, const struct event *e, const struct
 }
 
 /* Changes of the thing itself. */
-static int take_modified(struct rewind *r, const struct event *e, struct thing *t, struct error *err)
+static int take_modified(struct rewind *r, const struct event *e, struct thing *t,
+                         struct error *err)
 {
     struct node *node = t->node;
     if (!node_link_in(node, VIEW_TARGET) && node != r->tree->top)

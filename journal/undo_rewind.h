@@ -1,8 +1,9 @@
 /* undo_rewind.h - private to journal/: takes events back on the tree, newest first.
  *
- * Each event of the time that is looked at is taken back in VIEW_PAST, so that the paths of older ones
- * lead to the things they meant; the selected ones in VIEW_TARGET too.  What cannot be separated from an
- * event that stays, or does not look as the journal last saw it, becomes a conflict. */
+ * Each event of the time that is looked at is taken back in VIEW_PAST, so that the paths of older
+ * ones lead to the things they meant; the selected ones in VIEW_TARGET too.  What cannot be
+ * separated from an event that stays, or does not look as the journal last saw it, becomes a
+ * conflict. */
 #ifndef JOURNAL_UNDO_REWIND_H
 #define JOURNAL_UNDO_REWIND_H
 
@@ -36,11 +37,11 @@ struct orphan {
 struct thing {
     struct thing *next;
     uint64_t object;
-    struct node *node; /* NULL: not met yet */
-    struct attr last;  /* as the journal last saw it; mode 0: it did not */
-    bool unclear;      /* its newest change was recorded without a result */
+    struct node *node;       /* NULL: not met yet */
+    struct attr last;        /* as the journal last saw it; mode 0: it did not */
+    bool unclear;            /* its newest change was recorded without a result */
     uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
-    uint64_t survivor; /* inode number to look for when one of several names was removed */
+    uint64_t survivor;       /* inode number to look for when one of several names was removed */
     struct orphan *orphans;
     struct orphan *oldest_orphan;
 };
@@ -69,7 +70,8 @@ MUST_USE int rewind_end(struct rewind *r, struct error *err);
 uint64_t rewind_staying(const struct link *link);
 
 /* by: the event that stands in the way, 0: none known. */
-MUST_USE int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble, uint64_t event,
-                            uint64_t by, const struct node *node, struct error *err);
+MUST_USE int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble,
+                            uint64_t event, uint64_t by, const struct node *node,
+                            struct error *err);
 
 #endif

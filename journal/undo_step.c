@@ -1,7 +1,7 @@
 /* undo_step.c - see undo_step.h.
  *
- * Stored form: a u64 for each number below in little endian, then path, path2, xattrs and data, each
- * behind its length (u64). */
+ * Stored form: a u64 for each number below in little endian, then path, path2, xattrs and data,
+ * each behind its length (u64). */
 #include "journal/undo_step.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* undo_step.h - private to journal/: one thing that an undo does, and how it is stored.
  *
- *   (1) A step knows what it expects and can tell whether its effect is already there: doing it twice is
- *       doing it once.
- *   (2) Steps are done in their order; what is stored was planned as a whole before the first one. */
+ *   (1) A step knows what it expects and can tell whether its effect is already there: doing it
+ * twice is doing it once. (2) Steps are done in their order; what is stored was planned as a whole
+ * before the first one. */
 #ifndef JOURNAL_UNDO_STEP_H
 #define JOURNAL_UNDO_STEP_H
 
@@ -38,7 +38,8 @@ struct step {
     uint64_t staged;  /* STAGE, PLACE, REPLACE: number of the file in undo/ */
     const char *path; /* never NULL */
     const char *path2;
-    struct attr attr; /* what is expected at path (at path2 for LINK; ino 0: what was just placed there) */
+    struct attr
+        attr; /* what is expected at path (at path2 for LINK; ino 0: what was just placed there) */
     unsigned fields;  /* enum wish_field */
     struct attr wish; /* mode, uid, gid, mtime */
     const void *xattrs;
@@ -56,7 +57,8 @@ void steps_release(struct steps *s);
 MUST_USE int steps_add(struct steps *s, const struct step *step);
 
 void step_encode(const struct step *step, struct strbuf *out);
-/* Paths are checked (undo_place.h); strings and blobs are copied into memory.  -EBADMSG: damaged. */
+/* Paths are checked (undo_place.h); strings and blobs are copied into memory.  -EBADMSG: damaged.
+ */
 MUST_USE int step_decode(const void *data, size_t bytes, struct arena *memory, struct step *out);
 
 /* data of STAGE and PATCH. */

@@ -4,13 +4,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
 #include "journal/journal.h"
 #include "journal/undo_place.h"
+
+#define UNLOCKED_MAX 256 /* descriptors */
 
 static int no_memory(struct error *err)
 {
@@ -30,8 +34,25 @@ int tree_open(struct undo_tree *t, int root, struct arena *memory, struct error 
     return t->top ? 0 : no_memory(err);
 }
 
+static int set_mode(int fd, uint32_t mode)
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return chmod(link, mode & 07777) < 0 ? -errno : 0;
+}
+
+/* From the deepest up, as they are below one another. */
+static void lock_again(struct undo_tree *t)
+{
+    for (; t->unlocked; t->unlocked = t->unlocked->next) {
+        (void)!set_mode(t->unlocked->fd, t->unlocked->mode); /* it was ours to set a moment ago */
+        fd_close(&t->unlocked->fd);
+    }
+}
+
 void tree_close(struct undo_tree *t)
 {
+    lock_again(t);
     map_release(&t->slots);
     map_release(&t->inodes);
     fd_close(&t->dir);
@@ -115,7 +136,8 @@ bool tree_reaches(struct undo_tree *t, enum view view, const struct node *folder
     return false;
 }
 
-static const struct slot *above(const struct undo_tree *t, enum view view, const struct node *folder)
+static const struct slot *above(const struct undo_tree *t, enum view view,
+                                const struct node *folder)
 {
     if (folder == t->top)
         return NULL;
@@ -125,7 +147,8 @@ static const struct slot *above(const struct undo_tree *t, enum view view, const
     return slot;
 }
 
-void tree_path(const struct undo_tree *t, enum view view, const struct slot *slot, struct strbuf *out)
+void tree_path(const struct undo_tree *t, enum view view, const struct slot *slot,
+               struct strbuf *out)
 {
     size_t depth = 0;
     for (const struct slot *at = slot; at && depth <= t->numbers; at = above(t, view, at->folder))
@@ -156,6 +179,36 @@ const char *tree_path_text(const struct undo_tree *t, enum view view, const stru
 
 /* ---- what the disk says ---- */
 
+static int unlock(struct undo_tree *t, const char *path, uint32_t mode)
+{
+    struct unlocked *u = arena_take(t->memory, sizeof *u);
+    if (!u || t->unlocked_count == UNLOCKED_MAX)
+        return u ? -EACCES : -ENOMEM;
+    CLEANUP(fd_close) int fd = place_open(t->root, path, O_PATH);
+    int r = fd < 0 ? fd : set_mode(fd, mode | 0700);
+    if (r < 0)
+        return r;
+    *u = (struct unlocked){.next = t->unlocked, .fd = fd_take(&fd), .mode = mode};
+    t->unlocked = u;
+    t->unlocked_count++;
+    return 0;
+}
+
+/* The way to a folder, from the root down.  The agent may have locked it, but its owner is who
+ * undoes. */
+static int unlock_way(struct undo_tree *t, const struct node *folder)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    const struct slot *slot = slot_of_folder(folder, VIEW_DISK);
+    if (folder == t->top || !slot)
+        return 0;
+    TRY(unlock_way(t, slot->folder));
+    if ((folder->attr.mode & 0500) == 0500)
+        return 0;
+    tree_path(t, VIEW_DISK, slot, &path);
+    return path.failed ? -ENOMEM : unlock(t, strbuf_text(&path), folder->attr.mode);
+}
+
 /* The descriptor of a folder on the disk; -ENOENT: it is not there (any more). */
 static int open_folder(struct undo_tree *t, const struct node *folder)
 {
@@ -169,7 +222,8 @@ static int open_folder(struct undo_tree *t, const struct node *folder)
         tree_path(t, VIEW_DISK, slot, &path);
     if (path.failed)
         return -ENOMEM;
-    int fd = place_open(t->root, strbuf_text(&path), O_PATH);
+    int r = geteuid() != 0 ? unlock_way(t, folder) : 0;
+    int fd = r < 0 ? r : place_open(t->root, strbuf_text(&path), O_PATH);
     if (fd < 0)
         return fd;
     fd_close(&t->dir);

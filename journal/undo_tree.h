@@ -1,15 +1,17 @@
 /* undo_tree.h - private to journal/: the workspace in four views, as an undo thinks about it.
  *
- * A node is a file, folder, symlink …; a link is one name of a node; a slot is a place for a name: a
- * folder and a name in it.  A link sits in at most one slot in each view:
+ * A node is a file, folder, symlink …; a link is one name of a node; a slot is a place for a name:
+ * a folder and a name in it.  A link sits in at most one slot in each view:
  *
  *   VIEW_DISK     as it is now;
  *   VIEW_PAST     as it was before the event that is looked at, all later ones taken back;
  *   VIEW_TARGET   as it shall be: now, without the selected events;
  *   VIEW_STEP     as it is after the steps that are already planned.
  *
- * The tree is read from the disk slot by slot, when first asked for, and is the same in all views until
- * somebody moves a link.  (1) Nothing on the disk changes.  (2) .ccfs is not part of the tree. */
+ * The tree is read from the disk slot by slot, when first asked for, and is the same in all views
+ * until somebody moves a link.  (1) Nothing on the disk changes, but that without privilege folders
+ * that their owner locked against himself are open to him while the tree is.  (2) .ccfs is not part
+ * of the tree. */
 #ifndef JOURNAL_UNDO_TREE_H
 #define JOURNAL_UNDO_TREE_H
 
@@ -59,7 +61,8 @@ enum origin {
     ORIGIN_LOST,    /* nowhere */
 };
 
-/* Old content over newer: what to do, newest first; a whole version makes all newer ones irrelevant. */
+/* Old content over newer: what to do, newest first; a whole version makes all newer ones
+ * irrelevant. */
 struct patch {
     struct patch *older;
     uint64_t version; /* 0: only the size changes */
@@ -118,16 +121,23 @@ struct node {
     struct patch *patches; /* newest first */
     struct patch *oldest_patch;
     struct wish wish;
-    uint64_t gone_event;  /* a selected event met it while it is not in the target … */
-    uint64_t gone_by;     /* … since this one took it away */
+    uint64_t gone_event; /* a selected event met it while it is not in the target … */
+    uint64_t gone_by;    /* … since this one took it away */
     const char *gone_path;
-    uint64_t touched_by;  /* folder: the newest event that stays and changed its entries or times */
-    int64_t last_entry;   /* folder: time of the newest event that changed its entries */
-    int64_t known_mtime;  /* folder: the last mtime that the journal saw set */
-    bool unmade;          /* its creation is taken back */
+    uint64_t touched_by; /* folder: the newest event that stays and changed its entries or times */
+    int64_t last_entry;  /* folder: time of the newest event that changed its entries */
+    int64_t known_mtime; /* folder: the last mtime that the journal saw set */
+    bool unmade;         /* its creation is taken back */
     bool verified;
     bool troubled;
     bool lifted; /* folder: must be made writable for the time of the undo */
+};
+
+/* A folder that was opened to its owner. */
+struct unlocked {
+    struct unlocked *next;
+    int fd;
+    uint32_t mode;
 };
 
 struct undo_tree {
@@ -141,6 +151,8 @@ struct undo_tree {
     uint64_t numbers;
     int dir; /* the folder that was read last, and its descriptor */
     const struct node *dir_node;
+    struct unlocked *unlocked; /* the last one first */
+    size_t unlocked_count;
 };
 
 MUST_USE int tree_open(struct undo_tree *t, int root, struct arena *memory, struct error *err);
@@ -165,8 +177,10 @@ struct link *node_link_in(const struct node *node, enum view view);
 size_t node_count_in(const struct node *node, enum view view);
 /* Is the folder connected with the root? */
 bool tree_reaches(struct undo_tree *t, enum view view, const struct node *folder);
-/* Appends the path of a slot (of a folder: of its link) in a view; in no view: as far as it is known. */
-void tree_path(const struct undo_tree *t, enum view view, const struct slot *slot, struct strbuf *out);
+/* Appends the path of a slot (of a folder: of its link) in a view; in no view: as far as it is
+ * known. */
+void tree_path(const struct undo_tree *t, enum view view, const struct slot *slot,
+               struct strbuf *out);
 /* A copy in t->memory; NULL: no memory. */
 const char *tree_path_text(const struct undo_tree *t, enum view view, const struct slot *slot);
 

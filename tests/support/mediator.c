@@ -1,5 +1,6 @@
-/* mediator.c - see mediator.h.  Captures as fusefs/ does: event pending, pre-image, apply, confirm. */
-#include "support/mediator.h"
+/* mediator.c - see mediator.h.  Captures as fusefs/ does: event pending, pre-image, apply, confirm.
+ */
+#include "tests/support/mediator.h"
 
 #include <dirent.h>
 #include <sys/xattr.h>
@@ -8,7 +9,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
 #include "journal/xattr.h"
-#include "support/test.h"
+#include "tests/support/test.h"
 
 /* ---- the workspace ---- */
 
@@ -246,8 +247,8 @@ static void keep(struct mediator *m, int fd, int64_t from, int64_t to, enum capt
         return;
     }
     spec->version = vault_new(vault);
-    assert_int_equal(
-        vault_copy_in(vault, spec->version, fd, size, INT64_MAX, &spec->kept, NULL), 0);
+    assert_int_equal(vault_copy_in(vault, spec->version, fd, size, INT64_MAX, &spec->kept, NULL),
+                     0);
 }
 
 static uint64_t write_fd(struct mediator *m, int fd, const char *path, int64_t offset,
@@ -417,7 +418,9 @@ static size_t list_names(int dir, char **names, size_t room)
 
 static void tell_folder(int dir, const char *folder, struct strbuf *out)
 {
-    enum { ROOM = 4096 };
+    enum {
+        ROOM = 4096
+    };
     char **names = calloc(ROOM, sizeof *names);
     size_t count = list_names(dir, names, ROOM);
     for (size_t i = 0; i < count; i++) {

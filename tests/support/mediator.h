@@ -1,5 +1,5 @@
-/* mediator.h - a workspace whose changes are recorded as the filesystem records them, without a mount, and a
- * look at the whole tree, for tests of undo. */
+/* mediator.h - a workspace whose changes are recorded as the filesystem records them, without a
+ * mount, and a look at the whole tree, for tests of undo. */
 #ifndef TESTS_SUPPORT_MEDIATOR_H
 #define TESTS_SUPPORT_MEDIATOR_H
 
@@ -46,7 +46,8 @@ uint64_t do_utimens(struct mediator *m, const char *path, int64_t mtime);
 uint64_t do_setxattr(struct mediator *m, const char *path, const char *name, const char *value);
 uint64_t do_removexattr(struct mediator *m, const char *path, const char *name);
 
-/* The tree as text: every path with type, mode, owner, links, size, mtime, target, content, xattrs. */
+/* The tree as text: every path with type, mode, owner, links, size, mtime, target, content, xattrs.
+ */
 char *tree_look(const struct mediator *m);
 void assert_tree(const struct mediator *m, const char *expected);
 

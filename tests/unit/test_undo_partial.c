@@ -1,5 +1,5 @@
-/* Only some of what was done is taken back: what can be separated is, what cannot is a conflict that names
- * the event or the outside change in the way, and then nothing is touched. */
+/* Only some of what was done is taken back: what can be separated is, what cannot is a conflict
+ * that names the event or the outside change in the way, and then nothing is touched. */
 #include "journal/base/clock.h"
 #include "support/mediator.h"
 #include "support/test.h"
@@ -258,8 +258,8 @@ static void an_open_file_keeps_its_inode(void **state)
 
 static void paths_that_lead_outside_are_never_followed(void **state)
 {
-    static const char *const paths[] = {"../x", "/etc/passwd", "d//f", "d/./f", ".ccfs/journal.db",
-                                        "d/../../x", ".ccfs"};
+    static const char *const paths[] = {
+        "../x", "/etc/passwd", "d//f", "d/./f", ".ccfs/journal.db", "d/../../x", ".ccfs"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         struct mediator m = given_workspace();

@@ -1,5 +1,5 @@
-/* Random sequences of operations on few names, so that they collide: undoing any tail of them gives the tree
- * that was there, redoing gives it back, undoing tails of tails too. */
+/* Random sequences of operations on few names, so that they collide: undoing any tail of them gives
+ * the tree that was there, redoing gives it back, undoing tails of tails too. */
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"
 

@@ -1,5 +1,5 @@
-/* An undo that was killed at any step is finished at the next start, and gives the same tree; one that could not
- * go on can be taken up again. */
+/* An undo that was killed at any step is finished at the next start, and gives the same tree; one
+ * that could not go on can be taken up again. */
 #include <sys/wait.h>
 
 #include "support/mediator.h"
@@ -168,7 +168,8 @@ static void an_undo_killed_while_it_builds_contents_is_finished(void **state)
     kill_at_every("undo_stored");
 }
 
-/* Something from outside stands where a file must return: it stops, and goes on when that is gone. */
+/* Something from outside stands where a file must return: it stops, and goes on when that is gone.
+ */
 static void an_undo_that_was_stopped_goes_on_later(void **state)
 {
     struct mediator m;

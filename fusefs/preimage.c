@@ -60,6 +60,14 @@ int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
     return r == -EPERM || r == -EMLINK ? copy_inode(fs, at, version, attr, err) : r;
 }
 
+bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr)
+{
+    char name[17];
+    struct attr kept;
+    int folder = vault_place(fs->vault, version, name);
+    return attr_read(folder, name, &kept) == 0 && attr_same_object(&kept, attr);
+}
+
 /* Another name of the inode is known, and there. */
 static bool lives_on_inside(struct fusefs *fs, const struct place *at, const struct node *node,
                             const struct attr *attr)

@@ -20,6 +20,8 @@ MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t 
 MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                            const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
                            struct error *err);
+/* Is it the inode itself, not a copy, that preimage_inode() has put there? */
+bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr);
 /* Gives a fresh file in the vault the owner, mode, xattrs and times of another. */
 MUST_USE int preimage_dress(int from, int to, const struct attr *attr, struct error *err);
 

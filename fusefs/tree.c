@@ -465,15 +465,20 @@ static int move_apply(struct fusefs *fs, struct move *m, const struct change_spe
     bool destroys = spec->version && m->target.nlink == 1;
     if (destroys)
         TRY(preimage_inode(fs, &m->to, spec->version, &m->target, err));
-    else if (m->target_node && !(m->flags & RENAME_EXCHANGE))
-        node_pin(fs->nodes, m->target_node);
-    if (renameat2(m->from.dir, m->from.name, m->to.dir, m->to.name, m->flags) < 0)
-        return -errno;
+    bool copied = destroys && !preimage_is_inode(fs, spec->version, &m->target);
+    if (m->target_node && (copied || !destroys) && !(m->flags & RENAME_EXCHANGE))
+        node_pin(fs->nodes, m->target_node); /* whoever has it open goes on with it */
+    if (renameat2(m->from.dir, m->from.name, m->to.dir, m->to.name, m->flags) < 0) {
+        int r = -errno;
+        if (copied) /* it looks like a file that lives nowhere else */
+            vault_discard(fs->vault, spec->version);
+        return r;
+    }
     if (m->source_node)
         node_move(fs->nodes, m->source_node, &m->to);
     if (m->target_node && (m->flags & RENAME_EXCHANGE))
         node_move(fs->nodes, m->target_node, &m->from);
-    else if (m->target_node && destroys)
+    else if (m->target_node && destroys && !copied)
         node_to_vault(fs->nodes, m->target_node, spec->version);
     return 0;
 }

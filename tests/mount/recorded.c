@@ -826,6 +826,52 @@ static void what_a_process_of_a_session_does_carries_its_number(void **state)
     seen_free(&s);
 }
 
+/* ---- a normal user's daemon --------------------------------------------------------------- */
+
+/* As user: replaces what it has open, and still reads the old content by that. */
+static int replace_what_is_open(struct mount *m, char wanted, uid_t user)
+{
+    char byte = 0;
+    struct stat st;
+    if (setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+        return 1;
+    int fd = open(path_in(m->at, "rw/roots"), O_RDONLY);
+    if (fd < 0 || rename(path_in(m->at, "rw/new"), path_in(m->at, "rw/roots")) < 0)
+        return 2;
+    if (fstat(fd, &st) < 0)
+        return 3;
+    return pread(fd, &byte, 1, 5) == 1 && byte == wanted ? 0 : 4;
+}
+
+/* The kernel may forbid links to files of others (fs.protected_hardlinks). */
+static void what_cannot_be_linked_into_the_vault_is_copied(void **state)
+{
+    (void)state;
+    if (getuid() != 0 || access("/usr/bin/fusermount3", X_OK) < 0) {
+        print_message("SKIP: needs fusermount3, and root to be two users\n");
+        skip();
+    }
+    struct mount *m = mount_make(NULL);
+    struct seen *s;
+    int status = 0;
+    mount_give_to(m, 1001);
+    char *data = given_file(m, "rw/roots", LARGE); /* root's, in the user's folder */
+    test_file_text(m->root, "rw/new", "new");
+    mount_start(m);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(replace_what_is_open(m, data[5], 1001));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    struct event e = only_event(m, 0, OP_RENAME, "rw/new", &s);
+    assert_version_holds(m, &e, "", data, LARGE);
+    seen_free(&s);
+    free(data);
+    mount_stop(m);
+    mount_remove(&m);
+}
+
 /* ---- filesystems that clone
  * ------------------------------------------------------------------------------------ */
 
@@ -929,6 +975,7 @@ int main(void)
         MOUNTED(a_file_that_shrinks_outside_can_still_be_written),
         MOUNTED(the_mount_itself_is_recorded),
         MOUNTED(what_a_process_of_a_session_does_carries_its_number),
+        cmocka_unit_test(what_cannot_be_linked_into_the_vault_is_copied),
         cmocka_unit_test(on_btrfs_the_old_content_is_cloned),
         cmocka_unit_test(on_xfs_the_old_content_is_cloned),
     };

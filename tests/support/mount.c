@@ -2,6 +2,7 @@
 #include "tests/support/mount.h"
 
 #include <dirent.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -103,6 +104,23 @@ struct mount *mount_make(const char *parent)
     return m;
 }
 
+static uid_t heir;
+
+static int give_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return lchown(path, heir, heir);
+}
+
+void mount_give_to(struct mount *m, uid_t user)
+{
+    heir = user;
+    m->user = user;
+    assert_int_equal(nftw(m->base, give_one, 16, FTW_PHYS), 0);
+}
+
 /* ---- its daemon ---------------------------------------------------------------------------------
  */
 
@@ -110,9 +128,12 @@ static void serve(struct mount *m, int ready)
 {
     struct error err = ERROR_NONE;
     const struct rlimit limit = {m->descriptors, m->descriptors};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (m->descriptors)
         setrlimit(RLIMIT_NOFILE, &limit);
+    if (m->user && (setgroups(0, NULL) < 0 || setresgid(m->user, m->user, m->user) < 0 ||
+                    setresuid(m->user, m->user, m->user) < 0))
+        exit(errno);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* not before: a change of user takes it back */
     m->options.ready_fd = ready;
     int r = fusefs_serve(&m->options, &err);
     if (r < 0 && r != -EBUSY)

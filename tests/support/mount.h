@@ -27,6 +27,7 @@ struct mount {
     pid_t daemon; /* 0: none runs */
     struct zones *zones;
     struct fusefs_options options; /* may be changed until it is started */
+    uid_t user;                    /* of the daemon; 0: as the test itself.  See mount_give_to() */
     unsigned descriptors;          /* the most that the daemon may have; 0: as the test itself */
 };
 
@@ -34,6 +35,8 @@ struct mount {
 bool mount_is_possible(void);
 
 struct mount *mount_make(const char *parent); /* NULL: $TMPDIR; not started */
+/* root's test, but the workspace and the daemon are a normal user's.  Before it is started. */
+void mount_give_to(struct mount *m, uid_t user);
 void mount_start(struct mount *m);
 /* 0, or what the daemon ended with before it was ready: -errno. */
 int mount_try(struct mount *m);

@@ -1,8 +1,8 @@
 /* Only some of what was done is taken back: what can be separated is, what cannot is a conflict
  * that names the event or the outside change in the way, and then nothing is touched. */
 #include "journal/base/clock.h"
-#include "support/mediator.h"
-#include "support/test.h"
+#include "tests/support/mediator.h"
+#include "tests/support/test.h"
 
 static struct mediator given_workspace(void)
 {

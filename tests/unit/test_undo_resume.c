@@ -2,8 +2,8 @@
  * that could not go on can be taken up again. */
 #include <sys/wait.h>
 
-#include "support/mediator.h"
-#include "support/test.h"
+#include "tests/support/mediator.h"
+#include "tests/support/test.h"
 
 static void given_work(struct mediator *m)
 {

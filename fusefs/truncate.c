@@ -13,6 +13,7 @@
 
 #include "fusefs/data.h"
 #include "fusefs/preimage.h"
+#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 
 #define TAIL_CHUNK (1 << 20)
@@ -95,6 +96,13 @@ static int keep(struct cut *cut, struct error *err)
     return 0;
 }
 
+/* A truncation is no change of the folder, though a rename did it. */
+static void keep_folder_time(const struct place *at, const struct attr *before)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, clock_timespec(before->mtime)};
+    utimensat(at->dir, "", times, AT_EMPTY_PATH);
+}
+
 /* An empty file with the old one's metadata, made beside the versions and moved over the old name. */
 static int swap_inode(struct cut *cut, const struct place *at, struct error *err)
 {
@@ -108,12 +116,15 @@ static int swap_inode(struct cut *cut, const struct place *at, struct error *err
     int r = preimage_dress(cut->fd, fd, &cut->spec.before, err);
     if (r == 0)
         r = preimage_inode(fs, at, cut->spec.version, &cut->spec.before, err);
-    if (r == 0 && renameat(folder, name, at->dir, at->name) < 0)
-        r = error_set(err, errno, "%s: truncate", at->path);
+    struct attr parent = {0};
+    if (r == 0 && ((r = attr_read(at->dir, "", &parent)) < 0 ||
+                   renameat(folder, name, at->dir, at->name) < 0))
+        r = error_set(err, r < 0 ? -r : errno, "%s: truncate", at->path);
     if (r < 0) {
         vault_discard(fs->vault, fresh);
         return r;
     }
+    keep_folder_time(at, &parent);
     const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
     futimens(fd, now);
     struct attr attr;

@@ -123,7 +123,7 @@ static void do_one(struct worker *w)
         renameat2(w->root, a, w->root, b, pick(w, 2) ? RENAME_EXCHANGE : 0);
         break;
     case 9:
-        fchmodat(w->root, a, pick(w, 2) ? 0644 : 0600, 0);
+        (void)!fchmodat(w->root, a, pick(w, 2) ? 0644 : 0600, 0);
         break;
     case 10:
         look_around(w);

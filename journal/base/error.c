@@ -11,7 +11,7 @@ const char *error_text(int code, char *buffer, unsigned long bytes)
     return strerror_r(code, buffer, bytes); /* the GNU one: may return a constant */
 }
 
-static void say(struct error *err, int code, const char *format, va_list args)
+static VPRINTF_LIKE(3) void say(struct error *err, int code, const char *format, va_list args)
 {
     err->code = code;
     vsnprintf(err->message, sizeof err->message, format, args);

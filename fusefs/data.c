@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fusefs/truncate.h"
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
 #define COPY_MAX ((size_t)64 << 20) /* a longer copy is done in parts, so that others get their turn */
@@ -104,13 +105,32 @@ int data_release(struct fusefs *fs, uint64_t number)
     return 0;
 }
 
+static void report_file(struct fusefs *fs, struct file *file, int fd)
+{
+    pthread_mutex_lock(&file->lock);
+    writing_report(fs, file, fd);
+    pthread_mutex_unlock(&file->lock);
+}
+
+/* What is needed to take back what happened to it, then the file. */
 int data_sync(struct fusefs *fs, uint64_t number, bool data_only)
 {
     struct handle *handle = handle_get(&fs->handles, number);
     if (!handle)
         return -EBADF;
+    struct error err = ERROR_NONE;
     int fd = handle->dir ? dirfd(handle->dir) : handle->fd;
-    return (data_only ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+    if (handle->file)
+        report_file(fs, handle->file, handle->fd);
+    int r = journal_make_durable(fs->journal, &err);
+    if (r < 0) {
+        complain(&err);
+        return r;
+    }
+    FAULT_POINT("sync_kept");
+    /* With its times, whatever was asked for: by them it is known again. */
+    (void)data_only;
+    return fsync(fd) < 0 ? -errno : 0;
 }
 
 /* ---- settling ---------------------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ static int open_journal(struct fusefs *fs, struct error *err)
     unsigned finished = 0;
     TRY(journal_open(fs->root, &fs->journal, err));
     fs->vault = journal_vault(fs->journal);
+    journal_set_durability(fs->journal, fs->options->durability);
     TRY(undo_resume(fs->journal, fs->root, &finished, err));
     if (finished)
         log_line("finished %u undo that had been cut off", finished);

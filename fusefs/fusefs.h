@@ -9,6 +9,7 @@
 
 #include "fusefs/zone.h"
 #include "journal/base/error.h"
+#include "journal/journal.h"
 
 enum transport {
     TRANSPORT_AUTO, /* io_uring where the kernel has it on, /dev/fuse else */
@@ -27,6 +28,7 @@ struct fusefs_options {
     const struct zones *zones;
     enum transport transport;
     enum write_events writes;
+    enum durability durability;
     bool allow_other; /* other users (containers) may use the mount; as root always */
     int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */

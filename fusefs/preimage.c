@@ -48,6 +48,8 @@ static int copy_inode(struct fusefs *fs, const struct place *at, uint64_t versio
     TRY(vault_copy_in(fs->vault, version, from, (int64_t)attr->size, INT64_MAX, &kept, err));
     CLEANUP(fd_close) int to = vault_open_version(fs->vault, version, O_RDWR);
     int r = to < 0 ? error_set(err, -to, "vault") : preimage_dress(from, to, attr, err);
+    if (r == 0 && (r = vault_stands_for_inode(to)) < 0)
+        error_set(err, -r, "%s: keeping what is about to be replaced", at->path);
     if (r < 0)
         vault_discard(fs->vault, version);
     return r;

@@ -152,7 +152,8 @@ static int64_t run_end(const struct writing *w, const struct write_wish *wish, i
 }
 
 /* Runs of blocks that are not kept yet, below the old end. */
-static int capture_blocks(struct writing *w, const struct write_wish *wish, struct error *err)
+static int capture_blocks(struct writing *w, const struct write_wish *wish, bool *more,
+                          struct error *err)
 {
     int64_t size = (int64_t)w->before.size;
     if (wish->offset >= size || wish->length <= 0)
@@ -163,6 +164,7 @@ static int capture_blocks(struct writing *w, const struct write_wish *wish, stru
     while (block <= last) {
         int64_t stop = run_end(w, wish, block, last);
         int64_t to = stop * w->block_bytes < size ? stop * w->block_bytes : size;
+        *more = true;
         TRY(capture_run(w, wish->fd, block * w->block_bytes, to, err));
         for (; block < stop; block++)
             w->captured[block / 8] |= (uint8_t)(1u << (block % 8));
@@ -224,6 +226,14 @@ static bool belongs(const struct writing *w, const struct write_wish *wish)
     return same && !needs_version && clock_now_ns() - w->began < SESSION_MAX_NS;
 }
 
+static int keep_blocks(struct fusefs *fs, struct writing *w, const struct write_wish *wish,
+                       struct error *err)
+{
+    bool more = false;
+    TRY(capture_blocks(w, wish, &more, err));
+    return more ? journal_write_kept(fs->journal, w->version, false, err) : 0;
+}
+
 int writing_prepare(struct fusefs *fs, struct file *file, const struct write_wish *wish)
 {
     struct writing *w = &file->writing;
@@ -239,9 +249,11 @@ int writing_prepare(struct fusefs *fs, struct file *file, const struct write_wis
         }
     }
     if (r == 0 && w->kept == KEPT_BLOCKS)
-        r = capture_blocks(w, wish, &err);
-    if (r < 0)
+        r = keep_blocks(fs, w, wish, &err);
+    if (r < 0) {
+        writing_end(fs, file, wish->fd); /* what is kept may not be on the disk: the next begins anew */
         complain(&err);
+    }
     return r;
 }
 
@@ -275,5 +287,7 @@ void writing_end(struct fusefs *fs, struct file *file, int fd)
 {
     if (file->writing.event)
         update(fs, file, fd, true);
+    if (file->writing.event && file->writing.kept == KEPT_BLOCKS)
+        (void)!journal_write_kept(fs->journal, file->writing.version, true, NULL); /* cannot fail */
     release(&file->writing);
 }

@@ -190,7 +190,7 @@ static int settings(struct db *db, enum db_mode mode, struct error *err)
         return db_exec(db, "PRAGMA query_only=ON", err);
     return db_exec(
         db,
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=2000;"
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
         "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-8192",
         err);
 }

@@ -110,6 +110,8 @@ int intake_create(int state, uint64_t ring_bytes, struct error *err)
     if (r == 0 && linkat(state, fresh, state, "intake", 0) < 0 && errno != EEXIST)
         r = -errno;
     unlinkat(state, fresh, 0);
+    if (r == 0 && fsync(state) < 0)
+        r = -errno;
     return r < 0 ? error_set(err, -r, "make the journal's intake") : 0;
 }
 
@@ -219,6 +221,15 @@ void intake_close(struct intake **in)
     pthread_mutex_destroy(&(*in)->lock);
     free(*in);
     *in = NULL;
+}
+
+int intake_sync(struct intake *in, struct error *err)
+{
+    size_t bytes = (size_t)(HEADER_BYTES + in->ring_bytes);
+    int r = FAULT_ERROR("intake_sync");
+    if (r == 0 && msync(in->header, bytes, MS_SYNC) < 0)
+        r = -errno;
+    return r < 0 ? error_set(err, -r, "bring the journal's intake to the disk") : 0;
 }
 
 void intake_set_next_event(struct intake *in, uint64_t next)

@@ -82,6 +82,9 @@ void intake_shut(struct intake *in, const struct error *why);
 void intake_reopen(struct intake *in);
 int intake_health(struct intake *in, struct error *err); /* 0, or why it is shut */
 
+/* Whatever is in it is on the disk when it returns. */
+MUST_USE int intake_sync(struct intake *in, struct error *err);
+
 void intake_set_next_event(struct intake *in, uint64_t next);
 
 /* ---- for the writer and for recovery ---- */

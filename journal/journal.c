@@ -28,6 +28,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "journal/db.h"
+#include "journal/durable.h"
 #include "journal/intake.h"
 #include "journal/notes.h"
 #include "journal/record.h"
@@ -46,6 +47,8 @@ struct journal {
     struct intake *intake;
     struct notes *notes;
     struct writer *writer;
+    struct durable *durable;
+    enum durability durability;
     struct actors *actors;
     _Atomic uint64_t next_proc;
     _Atomic uint64_t next_session;
@@ -169,10 +172,8 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
         next = highest >= next ? highest + 1 : next;
     }
     vault_set_next(j->vault, next);
-    TRY(db_exec(j->db, "PRAGMA synchronous=FULL", err));
     TRY(meta_set(j->db, "running", (int64_t)next, err));
-    TRY(db_exec(j->db, "DELETE FROM meta WHERE key = 'clean'", err));
-    return db_exec(j->db, "PRAGMA synchronous=NORMAL", err);
+    return db_exec(j->db, "DELETE FROM meta WHERE key = 'clean'", err);
 }
 
 static int numbers_set(struct journal *j, const struct recovery *found, struct error *err)
@@ -191,12 +192,60 @@ static int numbers_set(struct journal *j, const struct recovery *found, struct e
     return 0;
 }
 
+static void boot_read(char out[64])
+{
+    CLEANUP(fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, 63);
+    out[n > 0 ? n : 0] = '\0';
+}
+
+/* Did the system itself go down since the last run?  In doubt it did. */
+static int boot_is_another(struct db *db, bool *out, struct error *err)
+{
+    char boot[64];
+    CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = 'boot'");
+    int r = stmt_step(&q, err);
+    TRY(r);
+    const char *then = r == 1 ? stmt_text(&q, 0) : NULL;
+    boot_read(boot);
+    *out = !then || !boot[0] || strcmp(then, boot) != 0;
+    return 0;
+}
+
+static int boot_set(struct db *db, struct error *err)
+{
+    char boot[64];
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "INSERT OR REPLACE INTO meta(key, value) VALUES('boot', ?1)");
+    boot_read(boot);
+    stmt_bind_text(&q, 1, boot);
+    return stmt_run(&q, err);
+}
+
+/* A daemon that was only killed left all its writes in memory; a power loss did not. */
+static int recover_power(struct journal *j, struct recovery *found, struct error *err)
+{
+    int64_t clean = 0;
+    int64_t first = 0;
+    bool another = false;
+    TRY(meta_get(j->db, "clean", &clean, err));
+    TRY(meta_get(j->db, "running", &first, err));
+    TRY(boot_is_another(j->db, &another, err));
+    if (clean <= 0 && another)
+        TRY(recover_torn(j->vault, j->db, (uint64_t)first, found, err));
+    return boot_set(j->db, err);
+}
+
 static int recover(struct journal *j, int root, struct error *err)
 {
     struct recovery found = {0};
+    int64_t stored = 0;
+    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM event", &stored, err));
+    found.stored = (uint64_t)stored;
     recover_intake(root, j->vault, j->intake, &found);
     TRY(writer_drain(j->writer, err));
     found.damaged += writer_damaged(j->writer);
+    TRY(recover_power(j, &found, err));
     TRY(recover_write_sessions(root, j->vault, j->db, &found, err));
     TRY(versions_number(j, &found, err));
     TRY(numbers_set(j, &found, err));
@@ -267,6 +316,7 @@ static int parts_open(struct journal *j, int root, struct error *err)
     TRY(intake_open(j->state, &j->intake, err));
     TRY(vault_open(j->state, &j->vault, err));
     TRY(memory_make(j, err));
+    TRY(durable_open(j->vault, j->intake, &j->durable, err));
     const struct writer_hook hook = {.before_drain = before_drain, .context = j};
     return writer_open(j->db, j->intake, hook, &j->writer, err);
 }
@@ -278,6 +328,7 @@ static void parts_close(struct journal **at)
     if (!j)
         return;
     writer_close(&j->writer);
+    durable_close(&j->durable);
     notes_free(&j->notes);
     actors_free(&j->actors);
     intake_close(&j->intake);
@@ -302,18 +353,19 @@ int journal_open(int root, struct journal **out, struct error *err)
     TRY(last_time(j->db, &last, err));
     note_gap(j, last);
     TRY(writer_start(j->writer, err));
+    TRY(durable_start(j->durable, err));
     *out = j;
     j = NULL;
     return 0;
 }
 
-/* All is in SQLite: the next opening need not look through the vault. */
+/* All is in SQLite, and on the disk: the next opening need not look through the vault. */
 static void mark_clean(struct journal *j)
 {
     struct error err = ERROR_NONE;
     if (intake_head(j->intake) != intake_tail(j->intake))
         return;
-    if (meta_set(j->db, "clean", (int64_t)vault_new(j->vault), &err) < 0)
+    if (durable_all(j->durable, &err) < 0 || meta_set(j->db, "clean", (int64_t)vault_new(j->vault), &err) < 0)
         log_error(&err);
 }
 
@@ -335,6 +387,16 @@ struct vault *journal_vault(struct journal *j)
 struct journal_recovery journal_recovered(const struct journal *j)
 {
     return j->recovered;
+}
+
+void journal_set_durability(struct journal *j, enum durability d)
+{
+    j->durability = d;
+}
+
+int journal_make_durable(struct journal *j, struct error *err)
+{
+    return durable_all(j->durable, err);
 }
 
 int journal_health(struct journal *j, struct error *err)
@@ -390,21 +452,41 @@ static int event_put(struct journal *j, enum record_kind kind, const struct even
     return 0;
 }
 
+/* Is it made of bytes that were copied?  Renames and links reach the disk in order by themselves. */
+static bool is_copied(enum kept kept)
+{
+    return kept == KEPT_COPY || kept == KEPT_CLONE || kept == KEPT_BLOCKS;
+}
+
+/* Strict: nothing of the workspace changes before what it destroys is on the disk. */
+static int hold_strictly(struct journal *j, const struct change_spec *spec, struct error *err)
+{
+    bool strict = j->durability == DURABILITY_STRICT;
+    return strict && spec->version ? durable_all(j->durable, err) : 0;
+}
+
 int journal_begin(struct journal *j, const struct change_spec *spec, struct change *change,
                   struct error *err)
 {
     struct event e = event_of(spec);
     struct record *r = NULL;
+    if (is_copied(spec->kept))
+        durable_note(j->durable, spec->version, true);
     TRY(event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
     FAULT_POINT("begin_filled");
-    *change = (struct change){
+    struct change begun = {
         .journal = j,
         .event = r->event,
         .version = spec->version,
         .record = r,
     };
     intake_publish(r, RECORD_PENDING);
-    return 0;
+    int held = hold_strictly(j, spec, err);
+    if (held < 0)
+        journal_fail(&begun, -held);
+    else
+        *change = begun;
+    return held;
 }
 
 void journal_confirm(struct change *change, const struct attr *after)
@@ -479,10 +561,26 @@ int journal_write_begin(struct journal *j, const struct change_spec *spec, uint6
     struct event e = event_of(spec);
     struct record *r = NULL;
     e.outcome = OUTCOME_OPEN;
+    if (is_copied(spec->kept))
+        durable_note(j->durable, spec->version, spec->kept != KEPT_BLOCKS);
     TRY(event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
+    struct change begun = {.journal = j, .event = r->event, .version = spec->version, .record = r};
+    intake_publish(r, RECORD_PENDING);
+    int held = hold_strictly(j, spec, err);
+    if (held < 0) {
+        journal_fail(&begun, -held);
+        return held;
+    }
     *event = r->event;
-    intake_publish(r, RECORD_DONE);
+    intake_finish(r, RECORD_DONE);
     return 0;
+}
+
+int journal_write_kept(struct journal *j, uint64_t version, bool whole, struct error *err)
+{
+    durable_note(j->durable, version, whole);
+    bool strict = j->durability == DURABILITY_STRICT;
+    return strict && !whole ? durable_all(j->durable, err) : 0;
 }
 
 /* At most RANGES_MAX, which cover the given ones: neighbours are joined.  *own: to be freed. */

@@ -6,14 +6,19 @@
  *       settled from what is on disk.
  *   (3) Event numbers ascend in the order in which changes began; a number is used once.
  *
- * The intake is a mapped file: what is in it survives the daemon (not a power loss).  One writer thread
- * drains it into SQLite; when it is full, operations wait.
+ * The intake is a mapped file: what is in it survives the daemon.  One writer thread drains it into
+ * SQLite; when it is full, operations wait.
+ *
+ * A power loss: what was kept and recorded is on the disk when journal_make_durable() returns; strict: when
+ * a change that destroys something begins.  Relaxed, events are behind by a quarter of a second, copies by
+ * one to two, and what did not get there is told apart at the next journal_open(), never put back.
  *
  * Threads: a journal is shared, a change belongs to one thread, which has at most one at a time.
  * Errors:  0 or a negative errno; *err then holds a sentence and the outputs are untouched. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,11 +44,21 @@ void journal_close(struct journal **j);
 
 struct vault *journal_vault(struct journal *j);
 
+enum durability {
+    DURABILITY_RELAXED,
+    DURABILITY_STRICT,
+};
+/* Before the first change. */
+void journal_set_durability(struct journal *j, enum durability d);
+/* Everything kept and recorded so far is on the disk when it returns. */
+MUST_USE int journal_make_durable(struct journal *j, struct error *err);
+
 /* What recovery did at journal_open(). */
 struct journal_recovery {
     unsigned settled;  /* pending changes decided from what is on disk */
     unsigned sessions; /* write sessions ended */
     unsigned discarded; /* versions of changes that never happened */
+    unsigned torn;      /* versions that a power loss kept from the disk */
 };
 struct journal_recovery journal_recovered(const struct journal *j);
 
@@ -115,6 +130,9 @@ void journal_note(struct journal *j, const struct change_spec *spec, enum outcom
 /* The pre-image (spec->version, may be 0 or grow: KEPT_BLOCKS) is ready and bytes are about to change. */
 MUST_USE int journal_write_begin(struct journal *j, const struct change_spec *spec, uint64_t *event,
                                  struct error *err);
+/* More was added to its version; strict: that is on the disk when it returns, and on an error the bytes
+ * must not change.  whole: it was the last. */
+MUST_USE int journal_write_kept(struct journal *j, uint64_t version, bool whole, struct error *err);
 /* Where it stands (ended false) or how it ended. */
 void journal_write_update(struct journal *j, uint64_t event, const struct attr *after,
                           const struct range *ranges, size_t count, bool ended);

@@ -235,7 +235,9 @@ void recover_intake(int root, struct vault *v, struct intake *in, struct recover
         uint32_t state = atomic_load(&r->state);
         if (r->event > out->highest_event && r->event < INT64_MAX && intake_sound(r))
             out->highest_event = r->event;
-        if (state == RECORD_PENDING)
+        if (r->event && r->event <= out->stored) /* the tail did not reach the disk in time */
+            intake_finish(r, RECORD_SKIP);
+        else if (state == RECORD_PENDING)
             settle(root, v, r, out);
         else if (state != RECORD_DONE && state != RECORD_SKIP)
             intake_finish(r, RECORD_SKIP);

@@ -34,12 +34,18 @@ enum verdict recover_settle(const struct event *e, const struct sight *sight);
 
 struct recovery {
     struct journal_recovery done;
+    uint64_t stored; /* in: the highest event that the database has, and with it all before */
     uint64_t highest_event; /* number in the intake, also of records that say nothing */
     unsigned damaged;       /* records that cannot be read */
 };
 
 /* Completes every record between tail and head.  root: the workspace. */
 void recover_intake(int root, struct vault *v, struct intake *in, struct recovery *out);
+/* After a power loss: versions of the last run (from number `first` on) that are not all there are torn:
+ * set aside, so that no undo can take them for whole.  After the intake was drained, before write
+ * sessions are ended. */
+MUST_USE int recover_torn(struct vault *v, struct db *db, uint64_t first, struct recovery *out,
+                          struct error *err);
 /* Ends the write sessions that are open in the database (after the intake was drained). */
 MUST_USE int recover_write_sessions(int root, struct vault *v, struct db *db, struct recovery *out,
                                     struct error *err);

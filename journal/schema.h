@@ -12,6 +12,7 @@ enum version_state {
     VERSION_KEPT = 1,     /* in the vault */
     VERSION_RETURNED = 2, /* an undo moved the inode back into the workspace */
     VERSION_DROPPED = 3,  /* retention */
+    VERSION_TORN = 4,     /* a power loss came before it was on the disk */
 };
 
 /* undo.state and undo_step.state */

@@ -21,17 +21,15 @@
 #include <unistd.h>
 
 #include "journal/base/crc.h"
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/vault_sync.h"
 
 #define FOLDERS 256
 #define NAME_DIGITS 16
 #define RECORD_HEADER 16
 #define RECORD_MAX (UINT32_C(64) << 20)
 #define CHUNK 65536
-/* What the vault made itself (copies, clones, blocks) wears the sticky bit, which users' files do
- * not. */
-#define MADE_HERE (S_ISVTX | 0600)
-
 struct vault {
     int folders[FOLDERS];
     _Atomic uint64_t next;
@@ -212,8 +210,12 @@ int vault_move_in(struct vault *v, uint64_t version, int dir, const char *name, 
 {
     char kept[17];
     int folder = vault_place(v, version, kept);
-    if (renameat2(dir, name, folder, kept, RENAME_NOREPLACE) < 0)
-        return vault_error(err, errno, version);
+    int r = FAULT_ERROR("vault_move");
+    if (r == 0 && renameat2(dir, name, folder, kept, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r < 0)
+        return vault_error(err, -r, version);
+    FAULT_POINT("vault_moved");
     return 0;
 }
 
@@ -221,7 +223,13 @@ int vault_link_in(struct vault *v, uint64_t version, int dir, const char *name, 
 {
     char kept[17];
     int folder = vault_place(v, version, kept);
-    return linkat(dir, name, folder, kept, 0) < 0 ? vault_error(err, errno, version) : 0;
+    int r = FAULT_ERROR("vault_link");
+    if (r == 0 && linkat(dir, name, folder, kept, 0) < 0)
+        r = -errno;
+    if (r < 0)
+        return vault_error(err, -r, version);
+    FAULT_POINT("vault_linked");
+    return 0;
 }
 
 int vault_move_out(struct vault *v, uint64_t version, int dir, const char *name, struct error *err)
@@ -265,7 +273,8 @@ bool vault_is_last_home(struct vault *v, uint64_t version)
     int folder = vault_place(v, version, name);
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
-    bool made_here = S_ISREG(st.st_mode) && (st.st_mode & 07777) == MADE_HERE;
+    mode_t mode = st.st_mode & 07777;
+    bool made_here = S_ISREG(st.st_mode) && (mode == VAULT_MADE_HERE || mode == VAULT_ON_DISK);
     return !made_here && st.st_nlink < 2;
 }
 
@@ -285,7 +294,8 @@ static int clone_whole(struct vault *v, int from, int to)
     return 0;
 }
 
-static int fill(struct vault *v, int from, int to, int64_t size, int64_t copy_limit, enum kept *out)
+static int copy_whole(struct vault *v, int from, int to, int64_t size, int64_t copy_limit,
+                      enum kept *out)
 {
     int r = clone_whole(v, from, to);
     if (r < 0)
@@ -293,7 +303,16 @@ static int fill(struct vault *v, int from, int to, int64_t size, int64_t copy_li
     *out = r == 1 ? KEPT_CLONE : KEPT_COPY;
     if (r == 1)
         return 0;
-    return size > copy_limit ? -EFBIG : fd_copy(from, to, size);
+    if (size > copy_limit)
+        return -EFBIG;
+    TRY(FAULT_ERROR("vault_copy"));
+    return fd_copy(from, to, size);
+}
+
+static int fill(struct vault *v, int from, int to, int64_t size, int64_t copy_limit, enum kept *out)
+{
+    TRY(copy_whole(v, from, to, size, copy_limit, out));
+    return vault_finish(to, *out, size);
 }
 
 /* A file without a name, so that only a complete one gets it. */
@@ -306,8 +325,6 @@ static int nameless(int folder)
 static int give_name(int fd, int folder, const char *name)
 {
     char link[32];
-    if (fchmod(fd, MADE_HERE) < 0)
-        return -errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     return linkat(AT_FDCWD, link, folder, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
@@ -322,8 +339,6 @@ static int copy_by_rename(struct vault *v, int folder, const char *name, int fro
     if (to < 0)
         return -errno;
     int r = fill(v, from, to, size, copy_limit, out);
-    if (r == 0 && fchmod(to, MADE_HERE) < 0)
-        r = -errno;
     if (r == 0 && renameat2(folder, other, folder, name, RENAME_NOREPLACE) < 0)
         r = -errno;
     if (r < 0)
@@ -345,6 +360,7 @@ int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64
         r = copy_by_rename(v, folder, name, fd, size, copy_limit, &kept);
     if (r == 0 && to >= 0)
         r = give_name(to, folder, name);
+    FAULT_POINT("vault_copied");
     if (r == -EFBIG)
         return error_say(err, EFBIG, "the file is too large to be copied into the vault");
     if (r < 0)
@@ -395,7 +411,7 @@ int vault_blocks_create(struct vault *v, uint64_t version, int *fd, struct error
     int made = openat(folder, name, O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
     if (made < 0)
         return vault_error(err, errno, version);
-    if (fchmod(made, MADE_HERE) < 0) {
+    if (fchmod(made, VAULT_MADE_HERE) < 0) {
         int code = errno;
         close(made);
         vault_discard(v, version);
@@ -427,6 +443,9 @@ int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, s
         return error_set(err, EINVAL, "keep %u bytes at %" PRId64, bytes, offset);
     if (fstat(fd, &st) < 0)
         return error_set(err, errno, "keep a block in the vault");
+    int r = FAULT_ERROR("vault_block");
+    if (r < 0)
+        return vault_error(err, -r, 0);
     put64(header, (uint64_t)offset);
     put64(header + 8, bytes | (uint64_t)crc32c(0, data, bytes) << 32);
     ssize_t n = append(fd, header, data, bytes);

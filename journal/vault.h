@@ -39,6 +39,10 @@ MUST_USE int vault_move_out(struct vault *v, uint64_t version, int dir, const ch
 MUST_USE int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64_t copy_limit,
                            enum kept *out, struct error *err);
 
+/* A copy that takes a user's inode's place, with all its metadata, loses what marks it as a copy, and is
+ * on the disk when it returns.  fd: of it.  0 or -errno. */
+MUST_USE int vault_stands_for_inode(int fd);
+
 /* KEPT_BLOCKS: *fd stays open for appending until the caller closes it.
  * Record: u64 offset, u32 bytes, u32 CRC32C of the data, data.  A torn last record is no record. */
 MUST_USE int vault_blocks_create(struct vault *v, uint64_t version, int *fd, struct error *err);

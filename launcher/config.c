@@ -155,6 +155,15 @@ static int take_writes(struct reader *r, const struct place *at, const cJSON *va
     return 0;
 }
 
+static int take_durability(struct reader *r, const struct place *at, const cJSON *value, void *out)
+{
+    static const char *const words[] = {"relaxed", "strict"};
+    unsigned n = 0;
+    TRY(take_word(r, at, value, words, COUNT_OF(words), &n));
+    *(enum durability *)out = (enum durability)n;
+    return 0;
+}
+
 static int take_mode(struct reader *r, const struct place *at, const cJSON *value, void *out)
 {
     static const char *const words[] = {"ro", "wo", "rw", "none"};
@@ -399,6 +408,7 @@ static const struct key top_keys[] = {
     {"zones", take_zones, 0},
     {"transport", take_transport, offsetof(struct config, transport)},
     {"writes", take_writes, offsetof(struct config, writes)},
+    {"durability", take_durability, offsetof(struct config, durability)},
     {"allow_other", take_bool, offsetof(struct config, allow_other)},
     {"sandbox", take_sandbox, offsetof(struct config, sandbox)},
 };

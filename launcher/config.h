@@ -20,6 +20,7 @@ struct config {
     size_t zone_count;
     enum transport transport;
     enum write_events writes;
+    enum durability durability;
     bool allow_other;
     struct sandbox_limits {
         uint64_t memory_bytes; /* of a session */

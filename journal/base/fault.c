@@ -23,4 +23,19 @@ void fault_point(const char *name)
         raise(SIGKILL);
 }
 
+int fault_error(const char *name)
+{
+    static _Atomic long passed;
+    const char *wanted = getenv("CCFS_FAIL");
+    size_t bytes = strlen(name);
+    if (!wanted || strncmp(wanted, name, bytes) != 0 || wanted[bytes] != ':')
+        return 0;
+    char *rest = NULL;
+    long code = strtol(wanted + bytes + 1, &rest, 10);
+    long first = *rest == ':' ? strtol(rest + 1, &rest, 10) : 1;
+    long count = *rest == ':' ? strtol(rest + 1, &rest, 10) : 1;
+    long n = atomic_fetch_add(&passed, 1) + 1;
+    return n >= first && n < first + count ? (int)-code : 0;
+}
+
 #endif

@@ -59,6 +59,7 @@ static void an_empty_object_gives_the_defaults(void **state)
     assert_int_equal(zone(house, "Projects")->mode, ZONE_RW);
     assert_int_equal(house->config.transport, TRANSPORT_AUTO);
     assert_int_equal(house->config.writes, WRITES_CLOSE);
+    assert_int_equal(house->config.durability, DURABILITY_RELAXED);
     assert_false(house->config.allow_other);
 }
 
@@ -67,11 +68,13 @@ static void every_key_reaches_its_place(void **state)
     struct house *house = *state;
     assert_int_equal(parse(house,
                            "{\"transport\":\"dev\",\"writes\":\"each\",\"allow_other\":true,"
+                           "\"durability\":\"strict\","
                            "\"sandbox\":{\"memory\":\"512m\",\"processes\":64,\"files\":1024,"
                            "\"tmp\":134217728}}"),
                      0);
     assert_int_equal(house->config.transport, TRANSPORT_DEV);
     assert_int_equal(house->config.writes, WRITES_EACH);
+    assert_int_equal(house->config.durability, DURABILITY_STRICT);
     assert_true(house->config.allow_other);
     assert_int_equal(house->config.sandbox.memory_bytes, 512 << 20);
     assert_int_equal(house->config.sandbox.processes, 64);
@@ -129,6 +132,7 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"{\"zones\":{\"imports\":\"rw\",\"imports\":\"ro\"}}",
          "names the same folder as another zone"},
         {"{\"writes\":\"each\",\"writes\":\"close\"}", "writes: is there twice"},
+        {"{\"durability\":\"paranoid\"}", "durability: must be \"relaxed\" or \"strict\""},
         {"{\"transport\":\"usb\"}", "transport: must be \"auto\", \"uring\" or \"dev\""},
         {"{\"allow_other\":\"yes\"}", "allow_other: must be true or false, not a text"},
         {"{\"sandbox\":{\"memory\":\"8 g\"}}", "sandbox.memory: must be a size"},

@@ -1,0 +1,359 @@
+/* test_durable.c - what was promised to survive a power loss is on the disk; what is not whole after
+ * one is told apart and never put back.
+ *
+ * A power loss is played by what it leaves: another boot, no clean end, and files that are short,
+ * full of zeros or missing. */
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "journal/base/fd.h"
+#include "journal/db.h"
+#include "journal/journal.h"
+#include "journal/schema.h"
+#include "journal/vault_sync.h"
+#include "tests/support/test.h"
+
+static char folder[64];
+static int root;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    unsetenv("CCFS_FAIL");
+    root = test_folder_make(folder, sizeof folder);
+    assert_int_equal(journal_create(root, NULL), 0);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unsetenv("CCFS_FAIL");
+    close(root);
+    test_folder_remove(folder);
+    return 0;
+}
+
+static struct journal *given_an_open_journal(enum durability durability)
+{
+    struct journal *j = NULL;
+    struct error err = ERROR_NONE;
+    if (journal_open(root, &j, &err) < 0)
+        fail_msg("%s", err.message);
+    journal_set_durability(j, durability);
+    return j;
+}
+
+static struct db *given_the_database(enum db_mode mode)
+{
+    char path[128];
+    struct db *db = NULL;
+    struct error err = ERROR_NONE;
+    snprintf(path, sizeof path, "%s/.ccfs/journal.db", folder);
+    if (db_open(path, mode, &db, &err) < 0)
+        fail_msg("%s", err.message);
+    return db;
+}
+
+static int64_t ask(const char *sql)
+{
+    struct db *db = given_the_database(DB_READ);
+    struct stmt s = db_query(db, sql);
+    int r = stmt_step(&s, NULL);
+    assert_true(r >= 0);
+    int64_t value = r == 1 ? stmt_int(&s, 0) : -1;
+    stmt_done(&s);
+    db_close(&db);
+    return value;
+}
+
+/* ---- a version, made as an overwrite makes it ---- */
+
+static int begin_write(struct journal *j, uint64_t *version, uint64_t *event, struct error *err)
+{
+    struct vault *v = journal_vault(j);
+    struct change_spec spec = {.op = OP_WRITE, .path = "f", .version = vault_new(v)};
+    CLEANUP(fd_close) int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(attr_read(root, "f", &spec.before), 0);
+    assert_int_equal(vault_copy_in(v, spec.version, fd, (int64_t)spec.before.size, 1 << 20,
+                                   &spec.kept, err),
+                     0);
+    *version = spec.version;
+    int r = journal_write_begin(j, &spec, event, err);
+    if (r < 0)
+        vault_discard(v, spec.version);
+    return r;
+}
+
+static int begin_blocks(struct journal *j, uint64_t *version, uint64_t *event)
+{
+    struct vault *v = journal_vault(j);
+    int fd = -1;
+    struct change_spec spec = {
+        .op = OP_WRITE, .path = "f", .version = vault_new(v), .kept = KEPT_BLOCKS};
+    assert_int_equal(attr_read(root, "f", &spec.before), 0);
+    assert_int_equal(vault_blocks_create(v, spec.version, &fd, NULL), 0);
+    assert_int_equal(journal_write_begin(j, &spec, event, NULL), 0);
+    assert_int_equal(vault_blocks_add(fd, 0, "0123", 4, NULL), 0);
+    assert_int_equal(journal_write_kept(j, spec.version, false, NULL), 0);
+    *version = spec.version;
+    return fd;
+}
+
+static bool is_marked(struct journal *j, uint64_t version)
+{
+    struct stat st;
+    char name[17];
+    int at = vault_place(journal_vault(j), version, name);
+    assert_int_equal(fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    return (st.st_mode & 07777) == VAULT_ON_DISK;
+}
+
+static void damage(uint64_t version, void (*how)(int fd))
+{
+    char name[64];
+    snprintf(name, sizeof name, ".ccfs/vault/%02x/%016llx", (unsigned)(version % 256),
+             (unsigned long long)version);
+    CLEANUP(fd_close) int fd = openat(root, name, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    how(fd);
+}
+
+static void cut_short(int fd)
+{
+    assert_int_equal(ftruncate(fd, 3), 0);
+}
+
+static void fill_with_zeros(int fd)
+{
+    static const char zeros[10];
+    assert_int_equal(pwrite(fd, zeros, sizeof zeros, 0), (ssize_t)sizeof zeros);
+}
+
+static void leave_alone(int fd)
+{
+    (void)fd;
+}
+
+/* In a child, which ends without a word; the version that it made. */
+static uint64_t when_killed(void (*work)(struct journal *j, uint64_t *version))
+{
+    int ends[2];
+    uint64_t version = 0;
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        work(j, &version);
+        if (journal_drain(j, NULL) < 0 || write(ends[1], &version, sizeof version) < 0)
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &version, sizeof version), (ssize_t)sizeof version);
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return version;
+}
+
+static void overwrite_a_file(struct journal *j, uint64_t *version)
+{
+    uint64_t event = 0;
+    assert_int_equal(begin_write(j, version, &event, NULL), 0);
+    const struct range all = {.length = 10};
+    journal_write_update(j, event, NULL, &all, 1, true);
+}
+
+static void overwrite_blocks(struct journal *j, uint64_t *version)
+{
+    uint64_t event = 0;
+    int fd = begin_blocks(j, version, &event);
+    const struct range first = {.length = 4};
+    journal_write_update(j, event, NULL, &first, 1, false);
+    close(fd);
+}
+
+static void another_boot(void)
+{
+    struct db *db = given_the_database(DB_WRITE);
+    assert_int_equal(db_exec(db, "UPDATE meta SET value = 'an earlier one' WHERE key = 'boot'", NULL),
+                     0);
+    db_close(&db);
+}
+
+/* ---- the stories ---- */
+
+static void strict_has_the_old_bytes_on_the_disk_before_the_new_ones_are_written(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    uint64_t event = 0;
+    test_file_text(root, "f", "0123456789");
+    struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+    assert_int_equal(begin_write(j, &version, &event, NULL), 0);
+    assert_true(is_marked(j, version));
+    journal_close(&j);
+}
+
+static void relaxed_does_not_wait_but_an_fsync_does(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    uint64_t event = 0;
+    test_file_text(root, "f", "0123456789");
+    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_int_equal(begin_write(j, &version, &event, NULL), 0);
+    assert_int_equal(journal_make_durable(j, NULL), 0);
+    assert_true(is_marked(j, version));
+    journal_close(&j);
+}
+
+static void blocks_are_marked_when_no_more_will_come(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    uint64_t event = 0;
+    test_file_text(root, "f", "0123456789");
+    struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+    int fd = begin_blocks(j, &version, &event);
+    assert_false(is_marked(j, version));
+    assert_int_equal(journal_write_kept(j, version, true, NULL), 0);
+    assert_int_equal(journal_make_durable(j, NULL), 0);
+    assert_true(is_marked(j, version));
+    close(fd);
+    journal_close(&j);
+}
+
+static void an_orderly_end_leaves_everything_on_the_disk(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    uint64_t event = 0;
+    test_file_text(root, "f", "0123456789");
+    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_int_equal(begin_write(j, &version, &event, NULL), 0);
+    journal_close(&j);
+    j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_true(is_marked(j, version));
+    journal_close(&j);
+}
+
+static void without_the_disk_nothing_is_destroyed(void **state)
+{
+#ifdef CCFS_FAULTS
+    static const char *const faults[] = {"vault_sync:5", "intake_sync:5"};
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        uint64_t version = 0;
+        uint64_t event = 0;
+        struct error err = ERROR_NONE;
+        test_file_text(root, "f", "0123456789");
+        struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+        char fault[64]; /* passages are counted for the whole process: all of them */
+        snprintf(fault, sizeof fault, "%s:1:1000", faults[i]);
+        setenv("CCFS_FAIL", fault, 1);
+        assert_int_equal(begin_write(j, &version, &event, &err), -EIO);
+        assert_true(err.message[0]);
+        assert_false(vault_has(journal_vault(j), version));
+        assert_int_equal(journal_make_durable(j, NULL), i == 0 ? 0 : -EIO);
+        unsetenv("CCFS_FAIL"); /* the disk is well again */
+        assert_int_equal(begin_write(j, &version, &event, NULL), 0);
+        assert_true(is_marked(j, version));
+        journal_close(&j);
+        assert_int_equal(ask("SELECT count(*) FROM event WHERE op = 10 AND outcome = 2 AND version "
+                             "IS NULL"),
+                         (int64_t)i + 1);
+    }
+#endif
+    (void)state;
+}
+
+static void after_a_kill_every_version_is_taken_as_it_is(void **state)
+{
+    (void)state;
+    test_file_text(root, "f", "0123456789");
+    uint64_t version = when_killed(overwrite_a_file);
+    damage(version, cut_short); /* not what a kill does: nobody looks */
+    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_int_equal(journal_recovered(j).torn, 0);
+    assert_true(vault_has(journal_vault(j), version));
+    journal_close(&j);
+}
+
+static void after_a_power_loss_a_torn_copy_is_out_of_use(void **state)
+{
+    static void (*const damages[])(int fd) = {cut_short, fill_with_zeros, leave_alone};
+    remove_folder(state); /* each round has its own */
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        make_folder(state);
+        test_file_text(root, "f", "0123456789");
+        uint64_t version = when_killed(overwrite_a_file);
+        bool whole = damages[i] == leave_alone;
+        damage(version, damages[i]);
+        another_boot();
+        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        bool clone = ask("SELECT count(*) FROM version WHERE kept = 2") == 1;
+        whole |= clone && damages[i] == fill_with_zeros; /* clones are not summed: they cannot be torn */
+        assert_int_equal(journal_recovered(j).torn, whole ? 0 : 1);
+        assert_int_equal(vault_has(journal_vault(j), version), whole);
+        journal_close(&j);
+        assert_int_equal(ask("SELECT state FROM version"), whole ? VERSION_KEPT : VERSION_TORN);
+        remove_folder(state);
+    }
+    make_folder(state);
+}
+
+static void after_a_power_loss_a_missing_copy_is_known_as_such(void **state)
+{
+    (void)state;
+    char name[64];
+    test_file_text(root, "f", "0123456789");
+    uint64_t version = when_killed(overwrite_a_file);
+    snprintf(name, sizeof name, ".ccfs/vault/%02x/%016llx", (unsigned)(version % 256),
+             (unsigned long long)version);
+    assert_int_equal(unlinkat(root, name, 0), 0);
+    another_boot();
+    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_int_equal(journal_recovered(j).torn, 1);
+    journal_close(&j);
+    j = given_an_open_journal(DURABILITY_RELAXED); /* said once */
+    assert_int_equal(journal_recovered(j).torn, 0);
+    journal_close(&j);
+}
+
+static void blocks_that_lack_a_changed_byte_are_torn(void **state)
+{
+    static void (*const damages[])(int fd) = {cut_short, leave_alone};
+    remove_folder(state);
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        make_folder(state);
+        test_file_text(root, "f", "0123456789");
+        uint64_t version = when_killed(overwrite_blocks);
+        damage(version, damages[i]);
+        another_boot();
+        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        assert_int_equal(journal_recovered(j).torn, damages[i] == cut_short);
+        journal_close(&j);
+        remove_folder(state);
+    }
+    make_folder(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define STORY(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+        STORY(strict_has_the_old_bytes_on_the_disk_before_the_new_ones_are_written),
+        STORY(relaxed_does_not_wait_but_an_fsync_does),
+        STORY(blocks_are_marked_when_no_more_will_come),
+        STORY(an_orderly_end_leaves_everything_on_the_disk),
+        STORY(without_the_disk_nothing_is_destroyed),
+        STORY(after_a_kill_every_version_is_taken_as_it_is),
+        STORY(after_a_power_loss_a_torn_copy_is_out_of_use),
+        STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
+        STORY(blocks_that_lack_a_changed_byte_are_torn),
+#undef STORY
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -165,14 +165,25 @@ static void add_etc(struct strbuf *args)
         ADD(args, "--ro-bind-try", shared[i], shared[i]);
 }
 
-/* What of /proc tells about the host and is nobody's business in here: Docker hides the same. */
-static void hide_proc(struct strbuf *args)
+/* What of /proc tells about the host and is nobody's business in here: Docker hides the same.  What
+ * remains of the kernel's switches is read-only: bwrap leaves that to the modes of the files, but
+ * root's own workspace is worked on by root's own user id, which owns them all. */
+static void close_proc(struct strbuf *args)
 {
     static const char *const files[] = {
         "/proc/kcore",       "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
-        "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts",
+        "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts",    "/proc/kmsg",
+        "/proc/kpagecount",  "/proc/kpageflags",  "/proc/kpagecgroup",   "/proc/slabinfo",
+        "/proc/vmallocinfo",
     };
     static const char *const folders[] = {"/proc/acpi", "/proc/asound", "/proc/scsi"};
+    static const char *const read_only[] = {
+        "/proc/sys",  "/proc/sysrq-trigger", "/proc/fs",       "/proc/driver",
+        "/proc/mtrr", "/proc/tty",           "/proc/pressure",
+    };
+    for (size_t i = 0; i < COUNT_OF(read_only); i++)
+        if (access(read_only[i], F_OK) == 0)
+            ADD(args, "--ro-bind", read_only[i], read_only[i]);
     for (size_t i = 0; i < COUNT_OF(files); i++)
         if (access(files[i], F_OK) == 0)
             ADD(args, "--ro-bind", "/dev/null", files[i]);
@@ -243,7 +254,7 @@ static void add_folders(struct strbuf *args, const struct backend_job *job)
     char size[24];
     snprintf(size, sizeof size, "%llu", (unsigned long long)job->config->sandbox.tmp_bytes);
     ADD(args, "--proc", "/proc", "--dev", "/dev");
-    hide_proc(args);
+    close_proc(args);
     ADD(args, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
     ADD(args, "--perms", "1777", "--size", size, "--tmpfs", "/tmp");
     ADD(args, "--size", size, "--tmpfs", "/home", "--dir", "/home/agent");
@@ -331,13 +342,15 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* With a shell in front that only execs: it knows 126 from 127. */
+/* With a shell in front that only execs: it knows 126 from 127.  Without an environment: bwrap
+ * stays as pid 1 of the sandbox, where /proc/1/environ shows what it was given. */
 static void exec_bwrap(const char *bwrap, int args, char *const *command)
 {
     size_t count = 0;
     char fd[16];
     while (command[count])
         count++;
+    char *nothing[] = {NULL};
     char **argv = calloc(count + 9, sizeof *argv);
     if (!argv)
         return;
@@ -347,7 +360,7 @@ static void exec_bwrap(const char *bwrap, int args, char *const *command)
                      (char[]){"exec \"$@\""}, (char[]){"ccfs"}};
     memcpy(argv, front, sizeof front);
     memcpy(argv + COUNT_OF(front), command, count * sizeof *argv);
-    execv(bwrap, argv);
+    execve(bwrap, argv, nothing);
     free(argv);
 }
 

@@ -46,6 +46,11 @@ inside 0 'for d in / /usr /etc /bin /dev /proc/sys/kernel; do
     echo x >/tmp/x && echo x >/home/agent/x && echo x >/dev/shm/x && echo x >/dev/null'
 [[ -z $out ]] || fail "the host's folders are writable"
 
+# the switches of the kernel, which are root's own by their mode, too
+inside 0 'find /proc/sys /proc/fs /proc/driver /proc/sysrq-trigger -writable 2>/dev/null
+    if (: >>/proc/sys/kernel/core_pattern) 2>/dev/null; then echo core_pattern; fi'
+[[ -z $out ]] || fail "switches of the kernel are writable"
+
 # an environment that is built
 export LEAK=secret LD_PRELOAD_TEST=x
 expect 0 run --env GIVEN='a b=c' -- env
@@ -53,6 +58,8 @@ expect 0 run --env GIVEN='a b=c' -- env
 said 'GIVEN=a b=c'
 said 'HOME=/home/agent'
 said 'PATH=/usr/local/sbin:'
+inside 0 'cat /proc/[0-9]*/environ'
+[[ $out != *LEAK* && $out != *LD_PRELOAD_TEST* ]] || fail "the environment leaks through pid 1"
 
 # zones, as for everybody
 inside 0 '! echo x >/workspace/imports/x && echo x >/workspace/exports/x && ! cat /workspace/exports/x'

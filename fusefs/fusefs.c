@@ -187,7 +187,7 @@ static int loop(struct fusefs *fs, struct error *err)
     if (r == 0) {
         note_service(fs, OP_MOUNT);
         int code = fuse_session_loop_mt(fs->session, config);
-        if (code < 0)
+        if (code < 0 && code != -ECONNABORTED) /* that is how an unmount under load may look */
             r = error_set(err, -code, "serving %s", fs->options->mountpoint);
         data_settle_all(fs, true);
         note_service(fs, OP_UMOUNT);

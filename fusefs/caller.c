@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,6 +55,15 @@ void caller_leave(struct fusefs *fs, const struct caller *caller)
         return;
     setfsuid(fs->uid);
     setfsgid(fs->gid);
+}
+
+void caller_drop_setid(int fd, uint32_t mode)
+{
+    uint32_t drop = mode & S_ISUID;
+    if ((mode & S_ISGID) && (mode & S_IXGRP))
+        drop |= S_ISGID;
+    if (drop)
+        fchmod(fd, (mode & 07777) & ~drop);
 }
 
 struct change_spec spec_for(struct fusefs *fs, const struct caller *caller, enum op op,

@@ -29,7 +29,4 @@ void verb_run(struct peer *peer, char *line, struct strbuf *reply);
 /* The connection is gone: so are its sessions. */
 void verb_hang_up(struct peer *peer);
 
-/* Unmounts and lets the daemon end.  -EBUSY: files are open, and not lazy. */
-int serve_end(struct fusefs *fs, bool lazy);
-
 #endif

@@ -162,15 +162,6 @@ void data_settle_all(struct fusefs *fs, bool ended)
 
 /* ---- writing ------------------------------------------------------------------------------------------ */
 
-void data_drop_setid(int fd, uint32_t mode)
-{
-    uint32_t drop = mode & S_ISUID;
-    if ((mode & S_ISGID) && (mode & S_IXGRP))
-        drop |= S_ISGID;
-    if (drop)
-        fchmod(fd, (mode & 07777) & ~drop);
-}
-
 /* The file's lock is held from the capture to the last byte: rule 1 of writing.h. */
 struct writer {
     struct fusefs *fs;
@@ -225,7 +216,7 @@ static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller
 static void writer_done(struct writer *w, int64_t length, bool kill_setid)
 {
     if (kill_setid)
-        data_drop_setid(w->handle->fd, w->handle->file->writing.before.mode);
+        caller_drop_setid(w->handle->fd, w->handle->file->writing.before.mode);
     writing_done(w->fs, w->handle->file, w->handle->fd, w->wish.offset, length);
 }
 

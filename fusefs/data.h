@@ -36,7 +36,5 @@ int data_release(struct fusefs *fs, uint64_t handle);
 void data_settle(struct fusefs *fs, struct node *node);
 /* Records what all open handles have written so far (ended: for good). */
 void data_settle_all(struct fusefs *fs, bool ended);
-/* A write by this caller drops setuid, and setgid of what its group may run (FUSE_CAP_HANDLE_KILLPRIV_V2). */
-void data_drop_setid(int fd, uint32_t mode);
 
 #endif

@@ -49,6 +49,8 @@ struct actor_ref caller_actor(struct fusefs *fs, const struct caller *caller);
 /* Between the two, what this thread creates belongs to the caller. */
 void caller_enter(struct fusefs *fs, const struct caller *caller);
 void caller_leave(struct fusefs *fs, const struct caller *caller);
+/* A write by this caller drops setuid, and setgid of what its group may run (FUSE_CAP_HANDLE_KILLPRIV_V2). */
+void caller_drop_setid(int fd, uint32_t mode);
 /* Can this process create for others?  Asked once, at start. */
 bool caller_can_switch(void);
 

@@ -188,7 +188,7 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
         return r;
     }
     if (kill_setid)
-        data_drop_setid(fd, cut.spec.before.mode);
+        caller_drop_setid(fd, cut.spec.before.mode);
     struct attr after;
     journal_confirm(&change, attr_read(fd, "", &after) < 0 ? NULL : &after);
     return 0;

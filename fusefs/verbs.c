@@ -8,6 +8,7 @@
 #include "fusefs/control.h"
 #include "fusefs/data.h"
 #include "fusefs/notify.h"
+#include "fusefs/unmount.h"
 #include "journal/base/fd.h"
 #include "journal/undo.h"
 
@@ -144,7 +145,7 @@ static void end_when_idle(struct fusefs *fs)
         return;
     pthread_mutex_lock(&fs->sessions_lock);
     if (journal_sessions_alive(fs->journal) == 0)
-        serve_end(fs, true);
+        unmount_and_end(fs, true);
     pthread_mutex_unlock(&fs->sessions_lock);
 }
 
@@ -167,7 +168,7 @@ static int verb_umount(struct peer *peer, const char *words, struct strbuf *repl
 {
     (void)reply;
     bool lazy = number(words, "lazy") == 1;
-    int r = serve_end(peer->fs, lazy);
+    int r = unmount_and_end(peer->fs, lazy);
     if (r == -EBUSY)
         return error_say(err, EBUSY, "%s is in use: close what is open there, or umount --lazy",
                          peer->fs->options->mountpoint);
@@ -181,7 +182,7 @@ static int verb_umount_if_idle(struct peer *peer, const char *words, struct strb
     struct fusefs *fs = peer->fs;
     pthread_mutex_lock(&fs->sessions_lock);
     bool busy = journal_sessions_alive(fs->journal) > 0;
-    int r = busy ? 0 : serve_end(fs, true);
+    int r = busy ? 0 : unmount_and_end(fs, true);
     pthread_mutex_unlock(&fs->sessions_lock);
     if (busy)
         strbuf_add_text(reply, " busy=1");

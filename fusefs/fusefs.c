@@ -38,7 +38,7 @@ static int open_journal(struct fusefs *fs, struct error *err)
     TRY(undo_resume(fs->journal, fs->root, &finished, err));
     if (finished)
         log_line("finished %u undo that had been cut off", finished);
-    return 0;
+    return journal_keep_proof(fs->journal, fs->options->signing_key, err);
 }
 
 static int open_all(struct fusefs *fs, struct error *err)

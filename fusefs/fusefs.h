@@ -11,6 +11,8 @@
 #include "journal/base/error.h"
 #include "journal/journal.h"
 
+struct signing_key; /* journal/signature.h */
+
 enum transport {
     TRANSPORT_AUTO, /* io_uring where the kernel has it on, /dev/fuse else */
     TRANSPORT_URING,
@@ -32,6 +34,7 @@ struct fusefs_options {
     bool allow_other; /* other users (containers) may use the mount; as root always */
     int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
+    const struct signing_key *signing_key; /* of the journal's seals, borrowed while serving; NULL: none */
     bool ends_with_sessions; /* unmount when the last session ends (there was one) */
 };
 

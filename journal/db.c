@@ -144,10 +144,10 @@ static int schema_check(struct db *db, struct error *err)
             " (SELECT user_version FROM pragma_user_version),"
             " (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
             "  ('meta','session','proc','path','inode','event','version','hash','undone','undo',"
-            "   'undo_step'))");
+            "   'undo_step','seal'))");
     TRY(stmt_step(&s, err));
     TRY(identity_check((uint32_t)stmt_int(&s, 0), (uint32_t)stmt_int(&s, 1), err));
-    if (stmt_int(&s, 2) != 11)
+    if (stmt_int(&s, 2) != 12)
         return error_say(err, EBADMSG,
                          "the journal lacks some of its tables: it is damaged; it was not "
                          "touched");
@@ -409,6 +409,27 @@ const void *stmt_bytes(struct stmt *s, int column, size_t *bytes)
 const char *stmt_text(struct stmt *s, int column)
 {
     return (const char *)sqlite3_column_text(s->handle, column);
+}
+
+enum value_kind stmt_kind(struct stmt *s, int column)
+{
+    switch (sqlite3_column_type(s->handle, column)) {
+    case SQLITE_INTEGER:
+        return VALUE_INT;
+    case SQLITE_TEXT:
+        return VALUE_TEXT;
+    case SQLITE_BLOB:
+        return VALUE_BYTES;
+    case SQLITE_FLOAT:
+        return VALUE_REAL;
+    default:
+        return VALUE_NULL;
+    }
+}
+
+int stmt_columns(struct stmt *s)
+{
+    return sqlite3_column_count(s->handle);
 }
 
 /* ---- transactions ---- */

@@ -55,6 +55,17 @@ bool stmt_is_null(struct stmt *s, int column);
 const void *stmt_bytes(struct stmt *s, int column, size_t *bytes); /* until the next step; NULL for NULL */
 const char *stmt_text(struct stmt *s, int column); /* NUL-terminated, also for BLOB columns; NULL for NULL */
 
+/* What a column of the row holds in the file, whatever it was declared as. */
+enum value_kind {
+    VALUE_NULL = 0,
+    VALUE_INT = 1,
+    VALUE_TEXT = 2,
+    VALUE_BYTES = 3,
+    VALUE_REAL = 4,
+};
+enum value_kind stmt_kind(struct stmt *s, int column); /* before any other look at it */
+int stmt_columns(struct stmt *s);
+
 /* BEGIN IMMEDIATE … COMMIT; a transaction rolls back unless committed. */
 struct transaction {
     struct db *db;

@@ -29,10 +29,12 @@
 #include "journal/base/log.h"
 #include "journal/db.h"
 #include "journal/durable.h"
+#include "journal/hasher.h"
 #include "journal/intake.h"
 #include "journal/notes.h"
 #include "journal/record.h"
 #include "journal/recover.h"
+#include "journal/seal.h"
 #include "journal/writer.h"
 
 #define RANGES_MAX 8192
@@ -40,6 +42,7 @@
 #define NUMBER_MAX (INT64_MAX / 4) /* beyond any that was ever given */
 
 struct journal {
+    int root;  /* borrowed */
     int state; /* .ccfs */
     int lock;
     struct db *db; /* the writer's, while its thread runs */
@@ -49,6 +52,9 @@ struct journal {
     struct writer *writer;
     struct durable *durable;
     enum durability durability;
+    struct sealer *sealer; /* the writer's, while its thread runs */
+    struct hasher *_Atomic hasher; /* NULL: none was asked for */
+    bool proof_fails; /* the writer's: it was said already */
     struct actors *actors;
     _Atomic uint64_t next_proc;
     _Atomic uint64_t next_session;
@@ -267,6 +273,23 @@ static void before_drain(void *context)
     notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);
 }
 
+/* A failure here loses nothing: what is not hashed or sealed now is later. */
+static void after_batch(void *context)
+{
+    struct journal *j = context;
+    struct error err = ERROR_NONE;
+    if (!j->sealer) /* recovery drains, too */
+        return;
+    int r = hasher_store(atomic_load(&j->hasher), j->db, &err);
+    if (r == 0)
+        r = sealer_step(j->sealer, &err);
+    if (r < 0 && r != -EBUSY && !j->proof_fails) {
+        error_prefix(&err, r, "the journal is not sealed for now");
+        log_error(&err);
+    }
+    j->proof_fails = r < 0 && r != -EBUSY;
+}
+
 static uint64_t record_actor(void *context, const struct actor *seen)
 {
     struct journal *j = context;
@@ -317,7 +340,11 @@ static int parts_open(struct journal *j, int root, struct error *err)
     TRY(vault_open(j->state, &j->vault, err));
     TRY(memory_make(j, err));
     TRY(durable_open(j->vault, j->intake, &j->durable, err));
-    const struct writer_hook hook = {.before_drain = before_drain, .context = j};
+    const struct writer_hook hook = {
+        .before_drain = before_drain,
+        .after_batch = after_batch,
+        .context = j,
+    };
     return writer_open(j->db, j->intake, hook, &j->writer, err);
 }
 
@@ -327,8 +354,11 @@ static void parts_close(struct journal **at)
     struct journal *j = *at;
     if (!j)
         return;
+    struct hasher *hasher = atomic_load(&j->hasher);
+    hasher_free(&hasher);
     writer_close(&j->writer);
     durable_close(&j->durable);
+    sealer_close(&j->sealer);
     notes_free(&j->notes);
     actors_free(&j->actors);
     intake_close(&j->intake);
@@ -346,16 +376,43 @@ int journal_open(int root, struct journal **out, struct error *err)
     if (!j)
         return error_set(err, ENOMEM, "open the journal");
     int64_t last = 0;
+    j->root = root;
     j->state = -1;
     j->lock = -1;
     TRY(parts_open(j, root, err));
     TRY(recover(j, root, err));
+    TRY(sealer_open(j->db, &j->sealer, err));
     TRY(last_time(j->db, &last, err));
     note_gap(j, last);
     TRY(writer_start(j->writer, err));
     TRY(durable_start(j->durable, err));
     *out = j;
     j = NULL;
+    return 0;
+}
+
+/* The last of what was found and recorded. */
+static void seal_all(struct journal *j)
+{
+    struct error err = ERROR_NONE;
+    if (intake_head(j->intake) != intake_tail(j->intake))
+        return; /* the next opening drains it, and seals it */
+    int r = hasher_store(atomic_load(&j->hasher), j->db, &err);
+    if (r == 0)
+        r = sealer_finish(j->sealer, &err);
+    if (r < 0)
+        log_error(&err);
+}
+
+int journal_keep_proof(struct journal *j, const struct signing_key *key, struct error *err)
+{
+    struct hasher *hasher = NULL;
+    TRY(hasher_start(j->root, j->vault, &hasher, err));
+    atomic_store(&j->hasher, hasher);
+    sealer_sign(j->sealer, key);
+    if (sealer_lacks_key(j->sealer))
+        log_line("the journal's seals are signed, and no journal.signing_key is configured: "
+                 "nothing more is sealed until it is");
     return 0;
 }
 
@@ -374,7 +431,9 @@ void journal_close(struct journal **j)
     if (!*j)
         return;
     notes_let_go((*j)->notes, INT64_MAX);
+    hasher_stop(atomic_load(&(*j)->hasher));
     writer_stop((*j)->writer);
+    seal_all(*j);
     mark_clean(*j);
     parts_close(j);
 }

@@ -62,6 +62,11 @@ struct journal_recovery {
 };
 struct journal_recovery journal_recovered(const struct journal *j);
 
+struct signing_key;
+/* For whoever stays: from now on contents are hashed in the background, and seals are signed with key
+ * (signature.h; borrowed until the journal is closed; NULL: they are not). */
+MUST_USE int journal_keep_proof(struct journal *j, const struct signing_key *key, struct error *err);
+
 /* ---- actors and sessions (actor.c) ---- */
 
 struct actor_ref {

@@ -100,6 +100,12 @@ static int store_batch(struct writer *w, uint64_t *position, struct error *err)
     return transaction_commit(&t, err);
 }
 
+static void after_batch(struct writer *w)
+{
+    if (w->hook.after_batch)
+        w->hook.after_batch(w->hook.context);
+}
+
 int writer_drain(struct writer *w, struct error *err)
 {
     for (;;) {
@@ -115,6 +121,7 @@ int writer_drain(struct writer *w, struct error *err)
         FAULT_POINT("writer_committed");
         intake_move_tail(w->in, position);
         FAULT_POINT("writer_moved_tail");
+        after_batch(w);
     }
 }
 
@@ -153,6 +160,7 @@ static void *writer_main(void *context)
         intake_wait_for_work(w->in, NAP_MS);
         w->hook.before_drain(w->hook.context);
         drain_or_shut(w);
+        after_batch(w);
     }
     w->hook.before_drain(w->hook.context);
     drain_or_shut(w);

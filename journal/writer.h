@@ -13,9 +13,11 @@
 
 struct writer;
 
-/* Called by the thread before it drains: lets go of what is held back in the intake. */
+/* Called by the thread before it drains: lets go of what is held back in the intake; and after each
+ * batch, and when it has looked: what follows from the new rows (may be NULL). */
 struct writer_hook {
     void (*before_drain)(void *context);
+    void (*after_batch)(void *context);
     void *context;
 };
 

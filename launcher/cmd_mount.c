@@ -9,6 +9,7 @@
 
 #include "fusefs/fusefs.h"
 #include "journal/base/fd.h"
+#include "journal/signature.h"
 #include "launcher/commands.h"
 #include "launcher/config.h"
 #include "launcher/control_client.h"
@@ -53,11 +54,23 @@ static int choose(const struct workspace *w, const char *given, char **out, stru
     return given ? mountpoint_check(w, given, out, err) : mountpoint_default(w, out, err);
 }
 
+/* By the workspace's owner: root must not read what they name. */
+static int load_key(const struct workspace *w, const struct config *config,
+                    struct signing_key **out, struct error *err)
+{
+    const char *path = config->journal.signing_key;
+    int r = path ? signing_key_load(path, w->root, out, err) : 0;
+    if (r < 0 && err)
+        err->code = EXIT_AS_ERROR(EXIT_CONFIG);
+    return r < 0 ? error_prefix(err, r, "journal.signing_key") : 0;
+}
+
 /* The daemon's own life. */
 static int serve(const struct workspace *w, const struct mount_request *wish,
                  const char *mountpoint, struct error *err)
 {
     CLEANUP(config_release) struct config config = {0};
+    CLEANUP(signing_key_free) struct signing_key *key = NULL;
     struct zones *zones = NULL;
     TRY(config_load(w, &config, err));
     int r = zones_make(config.zones, config.zone_count, &zones, err);
@@ -82,6 +95,9 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
     umask(0);
     fd_raise_limit();
     r = privilege_drop(w, err);
+    if (r == 0)
+        r = load_key(w, &config, &key, err);
+    options.signing_key = key;
     if (r == 0) {
         struct mount_record record = {.for_sessions = wish->ends_with_sessions};
         snprintf(record.path, sizeof record.path, "%s", mountpoint);

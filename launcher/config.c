@@ -227,6 +227,14 @@ static int take_count(struct reader *r, const struct place *at, const cJSON *val
     return take_uint(r, at, value, 16, 1048576, out);
 }
 
+static int take_path(struct reader *r, const struct place *at, const cJSON *value, void *out)
+{
+    if (!cJSON_IsString(value) || value->valuestring[0] != '/')
+        return wrong(r, at, "must be the absolute path of a file");
+    *(char **)out = strdup(value->valuestring);
+    return *(char **)out ? 0 : error_say(r->err, ENOMEM, "no memory for the configuration");
+}
+
 /* ---- objects ---- */
 
 /* Each member of an object, once, by the table that knows it. */
@@ -261,6 +269,14 @@ static int take_sandbox(struct reader *r, const struct place *at, const cJSON *v
         {"processes", take_count, offsetof(struct sandbox_limits, processes)},
         {"files", take_count, offsetof(struct sandbox_limits, files)},
         {"tmp", take_size, offsetof(struct sandbox_limits, tmp_bytes)},
+    };
+    return take_members(r, at, value, keys, COUNT_OF(keys), out);
+}
+
+static int take_journal(struct reader *r, const struct place *at, const cJSON *value, void *out)
+{
+    static const struct key keys[] = {
+        {"signing_key", take_path, offsetof(struct journal_wish, signing_key)},
     };
     return take_members(r, at, value, keys, COUNT_OF(keys), out);
 }
@@ -410,6 +426,7 @@ static const struct key top_keys[] = {
     {"writes", take_writes, offsetof(struct config, writes)},
     {"durability", take_durability, offsetof(struct config, durability)},
     {"allow_other", take_bool, offsetof(struct config, allow_other)},
+    {"journal", take_journal, offsetof(struct config, journal)},
     {"sandbox", take_sandbox, offsetof(struct config, sandbox)},
 };
 
@@ -436,6 +453,7 @@ void config_release(struct config *config)
         free(path.owned);
     }
     config->zone_count = 0;
+    free_text(&config->journal.signing_key);
 }
 
 static int line_of(const char *text, const char *at)

@@ -22,6 +22,9 @@ struct config {
     enum write_events writes;
     enum durability durability;
     bool allow_other;
+    struct journal_wish {
+        char *signing_key; /* absolute path, owned; NULL: seals are not signed */
+    } journal;
     struct sandbox_limits {
         uint64_t memory_bytes; /* of a session */
         uint64_t processes;    /* and threads */

@@ -255,7 +255,7 @@ static void an_event_comes_with_all_that_is_known_of_it(void **state)
            " (8,4711,1,7,1000,1000,CAST('/bin/rm' AS BLOB),CAST('rm a' AS BLOB)),"
            " (7,4000,1,NULL,1000,1000,CAST('/bin/sh' AS BLOB),NULL);"
            "INSERT INTO version VALUES (3,2,2,1);"
-           "INSERT INTO hash VALUES (2,0,X'00000000000000000000000000000000"
+           "INSERT INTO hash(event, side, sha256) VALUES (2,0,X'00000000000000000000000000000000"
            "000000000000000000000000000000ff');"
            "UPDATE event SET proc=8, b_mode=33184, b_ino=-1, b_size=77, version=3,"
            " ranges=X'00000000000000000500000000000000"
@@ -424,7 +424,7 @@ static void values_of_strange_types_do_no_harm(void **state)
     run(w, "UPDATE event SET time='yesterday', reason=X'ff00ff', b_mtime=X'00', error=1.5,"
            " session=NULL WHERE id=3");
     run(w, "UPDATE session SET name=X'ff', command=12, status='x' WHERE id=3");
-    run(w, "INSERT INTO hash VALUES (2,1,X'00')");
+    run(w, "INSERT INTO hash(event, side, sha256) VALUES (2,1,X'00')");
     char found[64] = "";
     struct history_filter three = HISTORY_ALL;
     three.first_id = three.last_id = 3;

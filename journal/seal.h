@@ -1,0 +1,81 @@
+/* seal.h - private to journal/: what was recorded cannot be changed unnoticed.
+ *
+ * A seal is a row that covers the rows which came since the last one: sessions, processes, paths,
+ * events with their versions, checksums of contents, write sessions and sessions that ended, and
+ * which events were taken back.  Its hash is taken over the last seal's hash, its own columns and
+ * the digests of those rows (seal_rows.h), and may be signed.  Hence: (1) A sealed row is never
+ * updated.  Rows that still change are listed as open, and are sealed when they have ended. (2)
+ * Seals are numbered from 1 on without a gap; the meta row "sealed" names the last one. (3) Once a
+ * seal is signed, all that follow are: without the key nothing is sealed.
+ *
+ * Threads: a sealer belongs to the writer's thread, but for sealer_sign(). */
+#ifndef JOURNAL_SEAL_H
+#define JOURNAL_SEAL_H
+
+#include "journal/db.h"
+#include "journal/seal_rows.h"
+#include "journal/signature.h"
+
+#define SEAL_EVENTS 1000    /* a seal covers at most so many, and comes when so many are new, */
+#define SEAL_SECONDS 5      /* or so long after the last one */
+#define SEAL_ROWS_MOST 4096 /* of any part */
+#define SEAL_MARK_BYTES 2
+
+struct seal {
+    int64_t id; /* 0: there is none */
+    int64_t time;
+    int64_t last[PART_RANGES]; /* the highest number covered of each part, INT64_MIN: none */
+    int64_t rows;
+    int64_t open;  /* write sessions and sessions that are not sealed yet */
+    int64_t undos; /* that were done */
+    unsigned char undone[SHA256_BYTES];
+    struct seal_ids opened; /* of the events covered: those that are left out */
+    struct seal_ids ended;  /* events left out by earlier seals, now covered */
+    struct seal_ids begun;  /* of the sessions covered: those that have not ended */
+    struct seal_ids finished;
+    bool is_signed;
+    unsigned char key[PUBLIC_BYTES];
+    unsigned char sha256[SHA256_BYTES];
+    unsigned char signature[SIGNATURE_BYTES];
+    struct strbuf marks; /* the first bytes of each row's digest: they tell which row was changed */
+};
+#define SEAL_NONE ((struct seal){.last = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}})
+void seal_release(struct seal *s); /* CLEANUP(seal_release) */
+
+/* The seal behind number `behind` (1: read, 0: none); -EBADMSG: its columns are not those of a
+ * seal; out->id is set nevertheless. */
+MUST_USE int seal_next(struct db *db, int64_t behind, struct seal *out, struct error *err);
+MUST_USE int seal_last(struct db *db, struct seal *out, struct error *err);
+/* The hash that a seal must have. */
+MUST_USE int seal_hash(const struct seal *s, const unsigned char before[SHA256_BYTES],
+                       const struct seal_rows *rows, struct sha256 *sha,
+                       unsigned char out[SHA256_BYTES]);
+/* Adds to rows, which hold the ranges that s covers, the ends that it covers. */
+MUST_USE int seal_cover_ends(struct seal_reader *r, const struct seal *s, struct seal_rows *rows,
+                             struct error *err);
+/* The mark of a row. */
+const unsigned char *seal_mark(const struct seal_row *row);
+
+/* What is not sealed because it has not ended. */
+struct seal_open {
+    struct seal_ids events;
+    struct seal_ids sessions;
+};
+void seal_open_release(struct seal_open *o); /* CLEANUP(seal_open_release) */
+MUST_USE int seal_open_follow(struct seal_open *o, const struct seal *s); /* -ENOMEM */
+
+struct sealer;
+
+/* db is borrowed; what is in it is from earlier runs. */
+MUST_USE int sealer_open(struct db *db, struct sealer **out, struct error *err);
+void sealer_close(struct sealer **s);
+/* From now on with this key (borrowed).  Any thread. */
+void sealer_sign(struct sealer *s, const struct signing_key *key);
+/* The seals are signed, and the key is not here. */
+bool sealer_lacks_key(struct sealer *s);
+/* Seals if it is time to.  Not within a transaction. */
+MUST_USE int sealer_step(struct sealer *s, struct error *err);
+/* Seals all there is; nothing is on its way any more. */
+MUST_USE int sealer_finish(struct sealer *s, struct error *err);
+
+#endif

@@ -4,7 +4,9 @@
  * thread is dead, also when its number is used again, and gives another name after most execs. What
  * an exec of the same name changes is noticed within RECHECK_NS. (2) A process is known by pid,
  * start, owner, executable and command line: one row for each. (3) A process that was in a session
- * stays in it, also when its parents are gone.
+ * stays in it, also when its parents are gone. (4) Nobody gets out of a session by making us fail:
+ * a line of parents longer than is recorded is still followed to its end, and where descriptors or
+ * memory are short, the answer is an error and not "unknown".
  *
  * A hit costs one pread(2) under the lock of its shard.  Misses are resolved one at a time, so that
  * no process gets two rows; that lock (resolving) comes before a shard's. */
@@ -30,7 +32,9 @@
 #define WAYS 4
 #define SHARDS (THREADS_MAX / WAYS)
 #define RECHECK_NS (NS_PER_S / 4)
-#define CHAIN_MAX 64
+#define CHAIN_MAX 64       /* parents that are recorded */
+#define WALK_MAX (1 << 22) /* parents that are followed: as many as there can be processes */
+#define REBORN_MAX 16      /* parents that die while they are looked at */
 #define TEXT_MAX 4096
 #define COMM_MAX 32
 
@@ -59,6 +63,12 @@ struct process {
     int64_t checked;
     unsigned generation;
     struct actor_ref ref;
+};
+
+struct thread_owner {
+    pid_t tid;
+    uint32_t uid;
+    uint32_t gid;
 };
 
 struct live_session {
@@ -172,22 +182,35 @@ static int read_status(pid_t pid, struct status *out)
     return 0;
 }
 
-static void read_exe(struct actors *a, pid_t pid)
+static ssize_t read_link(pid_t pid, const char *name, char *out, size_t room)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    ssize_t n = readlink(path, a->exe, sizeof a->exe - 1);
-    if (n < 0) { /* a kernel thread, or not ours to see: its name is better than nothing */
-        n = proc_read(pid, "comm", a->exe, COMM_MAX);
-        if (n > 0 && a->exe[n - 1] == '\n')
-            n--;
-    }
-    a->exe[n > 0 ? n : 0] = '\0';
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    ssize_t n = readlink(path, out, room - 1);
+    out[n > 0 ? n : 0] = '\0';
+    return n;
 }
 
-static void read_cmdline(struct actors *a, pid_t pid)
+/* tid: a living thread of it; the first one may be gone, and takes the answer along.  A kernel
+ * thread, or one that is not ours to see, has only a name, which it may have chosen itself: in
+ * brackets, so that it passes for no program. */
+static void read_exe(struct actors *a, pid_t pid, pid_t tid)
+{
+    char name[COMM_MAX];
+    if (read_link(pid, "exe", a->exe, sizeof a->exe) > 0 ||
+        read_link(tid, "exe", a->exe, sizeof a->exe) > 0)
+        return;
+    if (proc_read(pid, "comm", name, sizeof name) <= 0)
+        return;
+    name[strcspn(name, "\n")] = '\0';
+    snprintf(a->exe, sizeof a->exe, "[%s]", name);
+}
+
+static void read_cmdline(struct actors *a, pid_t pid, pid_t tid)
 {
     ssize_t n = proc_read(pid, "cmdline", a->cmdline, sizeof a->cmdline);
+    if (n <= 0)
+        n = proc_read(tid, "cmdline", a->cmdline, sizeof a->cmdline);
     while (n > 0 && a->cmdline[n - 1] == '\0')
         n--;
     for (ssize_t i = 0; i < n; i++)
@@ -312,25 +335,80 @@ static bool is_fresh(const struct actors *a, int64_t checked, unsigned generatio
     return coarse_now() - checked < RECHECK_NS && generation == atomic_load(&a->generation);
 }
 
-/* owner: as the kernel told it, NULL: as /proc says (for parents, which may also be taken from
- * memory while that is fresh). */
-static struct actor_ref resolve(struct actors *a, pid_t pid, const struct status *owner, int depth)
+/* Not what /proc says about a process, but about us: nothing follows from it. */
+static bool is_want(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EAGAIN;
+}
+
+/* The session of pid by its line of parents alone. */
+static struct actor_ref walk_up(struct actors *a, pid_t pid)
+{
+    struct actor_ref found = {0};
+    for (int steps = 0; pid > 0 && steps < WALK_MAX; steps++) {
+        pid_t parent = 0;
+        uint64_t ticks = 0;
+        found.error = read_stat(pid, &parent, &ticks);
+        if (found.error < 0)
+            return found;
+        const struct process *known = process_latest(a, pid, ticks);
+        found.session = session_rooted_at(a, pid, ticks);
+        if (!found.session && known)
+            found.session = known->ref.session;
+        if (found.session)
+            return found;
+        pid = parent;
+    }
+    return found;
+}
+
+static struct actor_ref resolve(struct actors *a, pid_t pid, const struct thread_owner *owner,
+                                int depth);
+
+/* Of the process whose stat says parent: one that has died meanwhile has left it to another. */
+static int resolve_parent(struct actors *a, struct process *p, int depth, struct actor_ref *out)
+{
+    for (int i = 0; i < REBORN_MAX; i++) {
+        pid_t parent = 0;
+        int r = read_stat(p->pid, &parent, &p->ticks);
+        if (r < 0)
+            return r;
+        *out = resolve(a, parent, NULL, depth + 1);
+        if (out->error == 0 || is_want(out->error))
+            return out->error;
+    }
+    return -EAGAIN;
+}
+
+/* owner: a thread of it, and whose it is as the kernel told; NULL: as /proc says (for parents,
+ * which may also be taken from memory while that is fresh).  error: it is gone, or /proc cannot be
+ * read. */
+static struct actor_ref resolve(struct actors *a, pid_t pid, const struct thread_owner *owner,
+                                int depth)
 {
     struct status status = {0};
     struct process p = {.pid = pid, .checked = coarse_now()};
-    pid_t parent_pid = 0;
-    if (pid <= 0 || depth > CHAIN_MAX || read_stat(pid, &parent_pid, &p.ticks) < 0)
+    struct actor_ref parent = {0};
+    pid_t unused = 0;
+    if (pid <= 0)
         return (struct actor_ref){0};
+    if (depth > CHAIN_MAX)
+        return walk_up(a, pid);
+    int r = read_stat(pid, &unused, &p.ticks);
+    if (r < 0)
+        return (struct actor_ref){.error = r};
     const struct process *latest = process_latest(a, pid, p.ticks);
     if (!owner && latest && is_fresh(a, latest->checked, latest->generation))
         return latest->ref;
-    struct actor_ref parent = resolve(a, parent_pid, NULL, depth + 1);
-    if (!owner && read_status(pid, &status) < 0)
-        return (struct actor_ref){0};
+    r = resolve_parent(a, &p, depth, &parent);
+    if (r == 0 && !owner)
+        r = read_status(pid, &status);
+    if (r < 0)
+        return (struct actor_ref){.error = r};
     p.uid = owner ? owner->uid : status.uid;
     p.gid = owner ? owner->gid : status.gid;
-    read_exe(a, pid);
-    read_cmdline(a, pid);
+    read_exe(a, pid, owner ? owner->tid : pid);
+    read_cmdline(a, pid, owner ? owner->tid : pid);
     p.texts = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), a->exe), a->cmdline);
     p.generation = atomic_load(&a->generation);
     struct process *known = process_exact(a, &p);
@@ -417,12 +495,13 @@ static int comm_open(struct thread *t)
 static struct actor_ref thread_resolve(struct actors *a, struct thread *t)
 {
     struct status status;
-    struct status owner = {.uid = t->uid, .gid = t->gid};
+    struct thread_owner owner = {.tid = t->tid, .uid = t->uid, .gid = t->gid};
     bool watched = comm_open(t) == 0;
     t->checked = coarse_now();
     t->generation = atomic_load(&a->generation);
-    if (read_status(t->tid, &status) < 0)
-        return (struct actor_ref){0};
+    int r = read_status(t->tid, &status);
+    if (r < 0)
+        return (struct actor_ref){.error = r};
     pthread_mutex_lock(&a->resolving);
     t->ref = resolve(a, status.tgid, &owner, 0);
     pthread_mutex_unlock(&a->resolving);
@@ -440,6 +519,8 @@ struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t
     struct thread fresh = {.tid = tid, .comm_fd = -1, .uid = uid, .gid = gid};
     ref = thread_resolve(a, &fresh);
     fd_close(&fresh.comm_fd);
+    if (!is_want(ref.error))
+        ref.error = 0; /* it is gone: unknown */
     return ref;
 }
 

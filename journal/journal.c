@@ -524,11 +524,20 @@ static int hold_strictly(struct journal *j, const struct change_spec *spec, stru
     return strict && spec->version ? durable_all(j->durable, err) : 0;
 }
 
+/* A change by nobody would be in no session, and no undo of a session would find it. */
+static int check_known(const struct change_spec *spec, struct error *err)
+{
+    if (spec->who.error == 0)
+        return 0;
+    return error_set(err, -spec->who.error, "find out who asks for a change, so it was refused");
+}
+
 int journal_begin(struct journal *j, const struct change_spec *spec, struct change *change,
                   struct error *err)
 {
     struct event e = event_of(spec);
     struct record *r = NULL;
+    TRY(check_known(spec, err));
     if (is_copied(spec->kept))
         durable_note(j->durable, spec->version, true);
     TRY(event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
@@ -563,6 +572,8 @@ void journal_confirm(struct change *change, const struct attr *after)
 void journal_fail(struct change *change, int error_code)
 {
     struct journal *j = change->journal;
+    if (!j)
+        return; /* it could not even begin */
     struct record_end *end = record_end_of(change->record);
     bool happened = change->version && vault_is_last_home(j->vault, change->version);
     if (happened) {
@@ -619,6 +630,7 @@ int journal_write_begin(struct journal *j, const struct change_spec *spec, uint6
 {
     struct event e = event_of(spec);
     struct record *r = NULL;
+    TRY(check_known(spec, err));
     e.outcome = OUTCOME_OPEN;
     if (is_copied(spec->kept))
         durable_note(j->durable, spec->version, spec->kept != KEPT_BLOCKS);

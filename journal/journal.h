@@ -72,6 +72,7 @@ MUST_USE int journal_keep_proof(struct journal *j, const struct signing_key *key
 struct actor_ref {
     uint64_t actor;   /* 0: unknown */
     uint64_t session; /* 0: none */
+    int error;        /* < 0: we could not find out, so nothing may be changed in this name */
 };
 /* Who the thread tid is: resolved from /proc when first seen, cached, checked for reuse and exec.  uid
  * and gid as the kernel told them.  Never fails: tid 0 gives the unknown actor. */
@@ -120,7 +121,8 @@ MUST_USE int journal_begin(struct journal *j, const struct change_spec *spec, st
                            struct error *err);
 /* It happened.  after: NULL or mode 0 where nothing is left. */
 void journal_confirm(struct change *change, const struct attr *after);
-/* It did not happen, for error_code; its version is discarded.  Keeps the event, as failed. */
+/* It did not happen, for error_code; its version is discarded.  Keeps the event, as failed.  A change
+ * that could not begin is nothing to it. */
 void journal_fail(struct change *change, int error_code);
 /* CLEANUP(journal_abandon): fails a change that was neither confirmed nor failed, with ECANCELED. */
 void journal_abandon(struct change *change);

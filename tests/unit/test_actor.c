@@ -1,7 +1,9 @@
 /* test_actor.c - a thread is told from its successors, a process has one row, a session follows its
  * root. */
+#include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "journal/actor.h"
@@ -162,6 +164,63 @@ static void a_session_holds_its_root_and_descendants_and_nobody_else(void **stat
     end(outside);
 }
 
+/* The last of a line of children, each the parent of the next; they end when go is closed. */
+static pid_t given_a_line(int length, int go[2])
+{
+    int told[2];
+    pid_t last = 0;
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(told), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        close(go[1]);
+        while (length-- > 1 && fork() == 0)
+            continue;
+        last = getpid();
+        if (length <= 0 && write(told[1], &last, sizeof last) < 0)
+            _exit(1);
+        (void)!read(go[0], &byte, 1);
+        _exit(0);
+    }
+    assert_int_equal(read(told[0], &last, sizeof last), sizeof last);
+    close(told[0]);
+    close(told[1]);
+    return last;
+}
+
+static void no_line_of_children_is_too_long_for_a_session(void **state)
+{
+    struct actors *a = *state;
+    int go[2];
+    pid_t last = given_a_line(100, go);
+    assert_int_equal(actors_session_begin(a, getpid(), 7), 0);
+    assert_int_equal(find(a, last).session, 7);
+    assert_int_equal(seen.actors[find(a, last).actor - 1].pid, last);
+    actors_session_end(a, 7);
+    close(go[0]);
+    close(go[1]);
+    while (wait(NULL) > 0)
+        continue;
+}
+
+static void without_descriptors_nobody_is_taken_for_unknown(void **state)
+{
+    struct rlimit before;
+    pid_t pid = given_a_child(NULL);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct actor_ref ref = find(*state, pid);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(ref.error, -EMFILE);
+    assert_int_equal(ref.actor, 0);
+    ref = find(*state, pid);
+    assert_int_equal(ref.error, 0);
+    assert_true(ref.actor > 0);
+    end(pid);
+}
+
 static void sessions_are_bounded(void **state)
 {
     uint64_t id = 0;
@@ -223,6 +282,8 @@ int main(void)
         T(a_dead_thread_is_not_remembered),
         T(another_owner_is_another_actor),
         T(a_session_holds_its_root_and_descendants_and_nobody_else),
+        T(no_line_of_children_is_too_long_for_a_session),
+        T(without_descriptors_nobody_is_taken_for_unknown),
         T(sessions_are_bounded),
         T(more_threads_than_are_remembered_are_still_known),
         T(containers_are_found_in_all_their_spellings),

@@ -47,6 +47,8 @@ readonly test_needs=(
     'tool node nodejs'
     'tool npm npm'
     'tool mkfs.ext4 e2fsprogs'
+    'tool mkfs.xfs xfsprogs'
+    'tool mkfs.btrfs btrfs-progs'
 )
 
 usage() {
@@ -227,6 +229,8 @@ need_fuse() {
 # What the running system needs to be told; another start of it forgets.
 prepare_kernel() {
     local uring=/sys/module/fuse/parameters/enable_uring
+    # fusermount3 finds a user's mounts there; systemd makes it, small installations lack it.
+    [[ -e /etc/mtab ]] || as_root ln -s ../proc/self/mounts /etc/mtab
     if ((EUID == 0)); then
         [[ -e /dev/fuse ]] || modprobe fuse 2>/dev/null || true
         if [[ -c /dev/fuse && $(stat -c %a /dev/fuse) == 600 ]]; then
@@ -244,22 +248,22 @@ prepare_kernel() {
 
 # --- the verbs --------------------------------------------------------------------------------
 
-compile() { # PRESET [CMAKE-OPTION...]
-    local preset=$1 folder=build-$1
+compile() { # PRESET TARGET [CMAKE-OPTION...]
+    local preset=$1 target=$2 folder=build-$1
     [[ $preset != release ]] || folder=build
     mkdir -p "$folder"
-    cmake --preset "$preset" "${@:2}" >"$folder/configure.log" 2>&1 || {
+    cmake --preset "$preset" "${@:3}" >"$folder/configure.log" 2>&1 || {
         cat "$folder/configure.log" >&2
         fail "cmake could not configure $folder"
     }
-    cmake --build --preset "$preset" || fail "$folder does not compile"
+    cmake --build --preset "$preset" --target "$target" || fail "$folder does not compile"
 }
 
-build() {
+build() { # [TARGET]
     need "${build_needs[@]}"
     need_fuse
     prepare_kernel
-    compile release -D CCFS_WERROR="${CCFS_WERROR:-OFF}"
+    compile release "${1:-ccfs}" -D CCFS_WERROR="${CCFS_WERROR:-OFF}"
 }
 
 run() {
@@ -276,9 +280,9 @@ run() {
 run_tests() {
     local preset failed=()
     need "${build_needs[@]}" "${test_needs[@]}"
-    build
+    build all
     for preset in asan tsan; do
-        compile "$preset" -D CCFS_WERROR=ON
+        compile "$preset" all -D CCFS_WERROR=ON
     done
     for preset in release asan tsan; do
         say "testing: $preset"

@@ -22,8 +22,9 @@ struct backend_job {
     const char *folder;         /* to start in, as the command sees it */
     char *const *command;       /* NULL-terminated */
     const struct cli_list *env; /* "K=V" */
-    int terminal; /* becomes its controlling terminal and its stdio; -1: ours is passed through */
-    bool memory_by_cgroup; /* known when go() is called */
+    int terminal;               /* becomes its controlling terminal and its stdio; -1: streams do */
+    const int *streams;         /* its stdin, stdout and stderr; -1: ours is passed through */
+    bool memory_by_cgroup;      /* known when go() is called */
 };
 
 struct backend_task {

@@ -333,6 +333,14 @@ static int take_terminal(int terminal, struct error *err)
     return 0;
 }
 
+static int take_streams(const int *streams, struct error *err)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (streams[fd] >= 0 && dup2(streams[fd], fd) < 0)
+            return error_set(err, errno, "give the command its stdin, stdout and stderr");
+    return 0;
+}
+
 static void reset_signals(void)
 {
     sigset_t none;
@@ -373,6 +381,7 @@ static int become_sandbox(const struct backend_job *job, const struct given *g, 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         return error_say(err, ESRCH, "ccfs was killed while it started the sandbox");
     TRY(take_terminal(job->terminal, err));
+    TRY(take_streams(job->streams, err));
     TRY(harden_limits(&job->config->sandbox, with_memory, err));
     reset_signals();
     umask(022);

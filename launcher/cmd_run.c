@@ -26,6 +26,7 @@
 #include "launcher/control_client.h"
 #include "launcher/pty.h"
 #include "launcher/session.h"
+#include "launcher/streams.h"
 #include "launcher/summary.h"
 #include "launcher/workspace.h"
 
@@ -62,6 +63,7 @@ struct run {
     struct backend_task task;
     struct cgroup cgroup;
     struct pty pty;
+    struct streams streams; /* where there is no pty */
     int signals;
     char folder[4200]; /* as the command sees it */
     char *command;     /* its words, for people */
@@ -178,6 +180,7 @@ static void job_of(const struct run *run, struct backend_job *out)
         .command = run->cli->operands,
         .env = &run->env,
         .terminal = run->pty.slave,
+        .streams = run->streams.theirs,
         .memory_by_cgroup = run->cgroup.memory[0] != '\0',
     };
 }
@@ -231,9 +234,7 @@ static int prepare(struct run *run, struct error *err)
     TRY(find_folder(run, err));
     TRY(run->backend->check(err));
     TRY(session_signals(&run->signals, err));
-    if (pty_wanted())
-        TRY(pty_open(&run->pty, err));
-    return 0;
+    return pty_wanted() ? pty_open(&run->pty, err) : streams_open(&run->streams, err);
 }
 
 /* ---- running and ending ---- */
@@ -250,11 +251,13 @@ static int run_command(struct run *run, int *exit_code, struct error *err)
     run->began = clock_now_ns();
     TRY(run->backend->go(&job, &run->task, err));
     TRY(pty_raw(&run->pty, err));
+    streams_given(&run->streams);
     enum ending ending = session_watch(&watch, &signal);
     if (ending != ENDING_ITSELF)
         run->backend->stop(&run->task);
     TRY(run->backend->finish(&run->task, exit_code, ending == ENDING_ITSELF ? err : NULL));
     pty_drain(&run->pty);
+    streams_close(&run->streams, ending != ENDING_SIGNAL);
     if (ending == ENDING_SIGNAL)
         *exit_code = 128 + signal;
     if (ending == ENDING_MOUNT)
@@ -303,6 +306,7 @@ static int end(struct run *run, int exit_code, struct error *err)
 {
     give_up(run);
     pty_close(&run->pty);
+    streams_close(&run->streams, true);
     return run->attach.daemon.fd >= 0 ? attach_end(&run->attach, exit_code, err) : 0;
 }
 
@@ -332,6 +336,7 @@ static int run_session(struct run *run, struct error *err)
 static void run_release(struct run *run)
 {
     pty_close(&run->pty);
+    streams_close(&run->streams, false);
     attach_close(&run->attach);
     config_release(&run->config);
     workspace_close(&run->workspace);
@@ -348,6 +353,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
         .attach = ATTACH_NONE,
         .task = BACKEND_TASK_NONE,
         .pty = PTY_NONE,
+        .streams = STREAMS_NONE,
         .signals = -1,
     };
     struct error err = ERROR_NONE;

@@ -28,6 +28,16 @@ echo secret >"$work/secret"
 exec 9<"$work/secret"
 inside 0 "! ls /root /run /srv /mnt /media /opt 2>/dev/null; ! test -e '$work' && ! test -e '$raw'"
 exec 9<&-
+# what it reads from and writes to is a stream, not a file of the host
+echo precious >"$work/given"
+echo first >"$work/log"
+"$CCFS" -w "$raw" run -- sh -c 'cat; echo x >/proc/self/fd/0; : >/proc/self/fd/1; echo said; echo so >&2' \
+    <"$work/given" >>"$work/log" 2>"$work/err" || fail "ccfs run with files for its streams"
+[[ $(cat "$work/given") == precious ]] || fail "it writes to its stdin"
+[[ $(cat "$work/log") == $'first\nprecious\nsaid' ]] || fail "it truncates its stdout, or it was not copied"
+grep -qx so "$work/err" || fail "its stderr was not copied"
+[[ $("$CCFS" -w "$raw" run -- ls /proc/self/fd/0/ </ 2>/dev/null) != *usr* ]] || fail "it is given a folder of the host"
+
 inside 0 'ls -A /home /home/agent /tmp'
 [[ $out == $'/home:\nagent\n\n/home/agent:\n\n/tmp:' ]] || fail "home or tmp is not its own"
 inside 0 'for f in /proc/self/fd/*; do n=${f##*/}; [ "$n" -le 3 ] || echo "open: $n"; done'

@@ -237,8 +237,11 @@ static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count,
     const struct undo_conflict *conflicts;
     const struct undo_hooks hooks = {notify_collect, tell_progress, told};
     struct actor_ref who = caller_actor(fs, &peer->caller);
+    unsigned finished = 0;
     data_settle_all(fs, true);
     int r = journal_drain(fs->journal, err);
+    if (r == 0) /* of an undo that failed half-way */
+        r = undo_resume(fs->journal, fs->root, &finished, err);
     if (r == 0)
         r = history_open(fs->root, &history, err);
     if (r == 0)
@@ -275,6 +278,23 @@ static int verb_undo(struct peer *peer, const char *words, struct strbuf *reply,
     return r;
 }
 
+/* An undo that failed half-way, for lack of room say, is finished before anybody plans the next. */
+static int verb_undo_resume(struct peer *peer, const char *words, struct strbuf *reply,
+                            struct error *err)
+{
+    struct fusefs *fs = peer->fs;
+    unsigned finished = 0;
+    (void)words;
+    pthread_rwlock_wrlock(&fs->gate);
+    int r = journal_drain(fs->journal, err);
+    if (r == 0)
+        r = undo_resume(fs->journal, fs->root, &finished, err);
+    pthread_rwlock_unlock(&fs->gate);
+    if (r == 0)
+        strbuf_add_format(reply, " finished=%u", finished);
+    return r;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -286,6 +306,7 @@ static const struct {
     {"session-begin", verb_session_begin},
     {"session-end", verb_session_end},
     {"undo", verb_undo},
+    {"undo-resume", verb_undo_resume},
     {"umount", verb_umount},
     {"umount-if-idle", verb_umount_if_idle},
     {"note-history", verb_note_history},

@@ -449,10 +449,18 @@ static int decide(struct undo *undo, struct error *err)
     return EXIT_CONFLICT;
 }
 
+/* Where no daemon runs, look_open() has done it. */
+static int finish_earlier(struct undo *undo, struct error *err)
+{
+    struct control *daemon = &undo->look.daemon;
+    return daemon->fd < 0 ? 0 : control_ask(daemon, "undo-resume", NULL, NULL, err);
+}
+
 static int take_back(struct undo *undo, const struct cli *cli, struct error *err)
 {
     const struct undo_item *items = NULL;
     TRY(read_wishes(undo, cli, err));
+    TRY(finish_earlier(undo, err));
     TRY(collect(undo, err));
     if (undo->count == 0)
         return say_nothing_to_do(undo);

@@ -48,6 +48,7 @@ struct setting {
     struct node *node;
     char path[PLACE_PATH_MAX];
     int fd; /* O_PATH or better, owned */
+    bool alone; /* the gate is held for writing */
 };
 
 static int apply_mode(int fd, const struct attr_change *wish)
@@ -102,13 +103,14 @@ static int set_size(struct setting *s, uint64_t handle, const struct attr_change
     bool kill = wish->wish & ATTR_WISH_KILL_SETID;
     TRY(turn_take(s->fs, s->node, &turn));
     if (own && own->writable && own->file == turn.file)
-        return truncate_file(s->fs, s->caller, turn.file, own->fd, own, wish->size, kill);
+        return truncate_file(s->fs, s->caller, turn.file, own->fd, own, wish->size, kill,
+                             s->alone);
     CLEANUP(fd_close) int fd = node_open(s->fs->nodes, s->node, O_RDWR | O_NONBLOCK);
     if (fd == -EACCES)
         fd = node_open(s->fs->nodes, s->node, O_WRONLY | O_NONBLOCK);
     if (fd < 0)
         return fd;
-    return truncate_file(s->fs, s->caller, turn.file, fd, NULL, wish->size, kill);
+    return truncate_file(s->fs, s->caller, turn.file, fd, NULL, wish->size, kill, s->alone);
 }
 
 static enum op op_of(unsigned wish)
@@ -138,25 +140,33 @@ static int set_all(struct setting *s, uint64_t handle, const struct attr_change 
     return 0;
 }
 
+/* -EAGAIN: it has to be done alone. */
+static int set_try(struct setting *s, uint64_t handle, const struct attr_change *change,
+                   struct statx *out)
+{
+    struct fusefs *fs = s->fs;
+    struct attr attr;
+    node_path(fs->nodes, s->node, s->path);
+    enum op op = op_of(change->wish);
+    TRY(allow(fs, s->caller, op, s->node->zone, WISH_ALTER, s->path, NULL));
+    if ((change->wish & ATTR_WISH_MODE) && !S_ISDIR(s->node->type))
+        TRY(attr_allow_mode(fs, s->caller, op, s->node->zone, change->mode, s->path));
+    data_settle(fs, s->node);
+    TRY(set_all(s, handle, change));
+    return node_attr(fs->nodes, s->node, &attr, out);
+}
+
 int attr_set(struct fusefs *fs, const struct caller *caller, uint64_t number, uint64_t handle,
              const struct attr_change *change, struct statx *out)
 {
-    CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    struct setting s = {.fs = fs, .caller = caller, .fd = -1};
-    s.node = node_get(fs->nodes, number);
-    if (!s.node)
-        return -ESTALE;
-    node_path(fs->nodes, s.node, s.path);
-    enum op op = op_of(change->wish);
-    TRY(allow(fs, caller, op, s.node->zone, WISH_ALTER, s.path, NULL));
-    if ((change->wish & ATTR_WISH_MODE) && !S_ISDIR(s.node->type))
-        TRY(attr_allow_mode(fs, caller, op, s.node->zone, change->mode, s.path));
-    data_settle(fs, s.node);
-    int r = set_all(&s, handle, change);
-    struct attr attr;
-    if (r == 0)
-        r = node_attr(fs->nodes, s.node, &attr, out);
-    fd_close(&s.fd);
+    int r = -EAGAIN;
+    for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
+        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        struct setting s = {.fs = fs, .caller = caller, .fd = -1, .alone = alone != 0};
+        s.node = node_get(fs->nodes, number);
+        r = s.node ? set_try(&s, handle, change, out) : -ESTALE;
+        fd_close(&s.fd);
+    }
     return r;
 }
 

@@ -56,7 +56,7 @@ int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int fl
 
 /* Its turn lasts from the open to the handle: a truncation beside it would put another inode there. */
 static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct node *node, int flags,
-                        bool kill_setid, uint64_t *handle)
+                        bool kill_setid, bool alone, uint64_t *handle)
 {
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     TRY(turn_take(fs, node, &turn));
@@ -64,7 +64,7 @@ static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct n
     if (fd < 0)
         return fd;
     if (flags & O_TRUNC)
-        TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid));
+        TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid, alone));
     return data_hand_out(&turn, caller, fd_take(&fd), flags & O_ACCMODE, handle);
 }
 
@@ -83,9 +83,13 @@ int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, i
                      NULL);
     }
     if (!(flags & O_TRUNC))
-        return open_in_turn(fs, caller, node, flags, kill_setid, handle);
-    CLEANUP(gate_leave) UNUSED struct fusefs *in = gate_enter(fs);
-    return open_in_turn(fs, caller, node, flags, kill_setid, handle);
+        return open_in_turn(fs, caller, node, flags, kill_setid, false, handle);
+    int r = -EAGAIN;
+    for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
+        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        r = open_in_turn(fs, caller, node, flags, kill_setid, alone != 0, handle);
+    }
+    return r;
 }
 
 int data_release(struct fusefs *fs, uint64_t number)

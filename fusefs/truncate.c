@@ -158,7 +158,7 @@ static int apply(struct cut *cut, struct error *err)
 }
 
 int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *file, int fd,
-                  const struct handle *own, int64_t size, bool kill_setid)
+                  const struct handle *own, int64_t size, bool kill_setid, bool alone)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     char path[PLACE_PATH_MAX];
@@ -174,6 +174,8 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
     cut.spec.ranges = &range;
     cut.spec.range_count = 1;
     int r = keep(&cut, &err);
+    if (r == 0 && cut.swap && !alone)
+        return -EAGAIN; /* nothing is kept yet */
     if (r == 0)
         r = journal_begin(fs->journal, &cut.spec, &change, &err);
     if (r < 0) {

@@ -53,7 +53,7 @@ static void pieces_of_any_size_are_zeroed_aligned_and_apart(void **state)
     for (size_t bytes = 1; bytes < 200000; bytes = bytes * 3 + 1) {
         char *piece = arena_take(&a, bytes);
         assert_non_null(piece);
-        assert_int_equal((uintptr_t)piece % sizeof(max_align_t), 0);
+        assert_int_equal((uintptr_t)piece % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < bytes; i++)
             assert_int_equal(piece[i], 0);
         memset(piece, 0xff, bytes);

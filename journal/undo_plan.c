@@ -113,6 +113,7 @@ void undo_plan_free(struct undo_plan **plan)
     free(p->conflicts);
     ids_release(&p->events);
     ids_release(&p->along);
+    ids_release(&p->idle);
     ids_release(&p->redone);
     steps_release(&p->steps);
     arena_release(&p->memory);
@@ -129,6 +130,7 @@ struct maker {
     struct undo_tree tree;
     struct rewind rewind;
     struct vault *vault;
+    struct db *db;
     struct ids selection; /* as asked */
     uint64_t first;       /* the oldest event that is taken back */
     struct map reasons;   /* event -> why it stands in the way */
@@ -320,13 +322,74 @@ static int newest_event_of(void *context, const char *path, uint64_t *out, struc
     return history_events(m->history, &filter, note_id, out, err);
 }
 
+/* ---- removed and still open ---- */
+
+/* 1: the newest event before `event` that gave the object a name or took one took the last. */
+static int lost_last_name(struct db *db, uint64_t object, uint64_t event, uint64_t *id,
+                          struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(db, "SELECT id, op=?3 OR (op=?4 AND b_nlink<2) FROM event"
+                                 " WHERE object=?1 AND id<?2 AND op BETWEEN 1 AND 7 AND outcome=0"
+                                 " ORDER BY id DESC LIMIT 1");
+    stmt_bind_int(&s, 1, (int64_t)object);
+    stmt_bind_int(&s, 2, (int64_t)event);
+    stmt_bind_int(&s, 3, OP_RMDIR);
+    stmt_bind_int(&s, 4, OP_UNLINK);
+    int r = stmt_step(&s, err);
+    *id = r == 1 ? (uint64_t)stmt_int(&s, 0) : 0;
+    return r == 1 ? stmt_int(&s, 1) != 0 : r;
+}
+
+/* 1: a rename over its last name came between `first` and `event`. */
+static int was_replaced(struct db *db, uint64_t object, uint64_t first, uint64_t event,
+                        struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(db, "SELECT 1 FROM event WHERE id>?1 AND id<?2 AND replaced=?3"
+                                 " AND op=?4 AND outcome=0"
+                                 " AND (r_nlink<2 OR (r_mode&61440)=16384) LIMIT 1");
+    stmt_bind_int(&s, 1, (int64_t)first);
+    stmt_bind_int(&s, 2, (int64_t)event);
+    stmt_bind_int(&s, 3, (int64_t)object);
+    stmt_bind_int(&s, 4, OP_RENAME);
+    return stmt_step(&s, err);
+}
+
+static int was_nameless(void *context, uint64_t object, uint64_t event, bool *out,
+                        struct error *err)
+{
+    const struct maker *m = context;
+    uint64_t newest;
+    int r = lost_last_name(m->db, object, event, &newest, err);
+    if (r == 0)
+        r = was_replaced(m->db, object, newest, event, err);
+    *out = r > 0;
+    return r < 0 ? r : 0;
+}
+
+/* What comes along is in, what has nothing to do is out. */
+static int settle_events(struct maker *m)
+{
+    struct undo_plan *plan = m->plan;
+    size_t kept = 0;
+    ids_sort(&plan->idle);
+    for (size_t i = 0; i < plan->events.count; i++)
+        if (!ids_have(&plan->idle, plan->events.list[i]))
+            plan->events.list[kept++] = plan->events.list[i];
+    plan->events.count = kept;
+    for (size_t i = 0; i < plan->along.count; i++)
+        if (ids_add(&plan->events, plan->along.list[i]) < 0)
+            return no_memory(m->err);
+    ids_sort(&plan->events);
+    return 0;
+}
+
 /* ---- the plan ---- */
 
 /* A cut-off undo has done half of what the journal says is not undone yet. */
-static int check_finished(int root, struct error *err)
+static int check_finished(struct db *db, struct error *err)
 {
-    CLEANUP(db_close) struct db *db = NULL;
-    TRY(undo_db_open(root, DB_READ, &db, err));
     CLEANUP(stmt_done)
     struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 LIMIT 1");
     stmt_bind_int(&s, 1, UNDO_PLANNED);
@@ -345,6 +408,7 @@ static void maker_release(struct maker *m)
     rewind_close(&m->rewind);
     tree_close(&m->tree);
     vault_close(&m->vault);
+    db_close(&m->db);
     map_release(&m->reasons);
     ids_release(&m->selection);
 }
@@ -359,7 +423,8 @@ static int open_vault(struct maker *m)
 
 static int make(struct maker *m, const uint64_t *ids, size_t count)
 {
-    TRY(check_finished(m->root, m->err));
+    TRY(undo_db_open(m->root, DB_READ, &m->db, m->err));
+    TRY(check_finished(m->db, m->err));
     TRY(open_vault(m));
     TRY(tree_open(&m->tree, m->root, &m->plan->memory, m->err));
     rewind_open(&m->rewind, &m->tree, m->vault, m->plan);
@@ -367,11 +432,10 @@ static int make(struct maker *m, const uint64_t *ids, size_t count)
     if (m->plan->events.count == 0)
         return 0;
     TRY(rewind_all(m));
-    TRY(rewind_end(&m->rewind, m->err));
-    for (size_t i = 0; i < m->plan->along.count; i++)
-        if (ids_add(&m->plan->events, m->plan->along.list[i]) < 0)
-            return no_memory(m->err);
-    ids_sort(&m->plan->events);
+    TRY(rewind_end(&m->rewind, was_nameless, m, m->err));
+    TRY(settle_events(m));
+    if (m->plan->events.count == 0)
+        return 0;
     TRY(order_check(&m->rewind, newest_event_of, m, m->err));
     TRY(name_conflicts(m));
     TRY(order_items(&m->rewind, m->err));

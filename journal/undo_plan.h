@@ -29,6 +29,7 @@ struct undo_plan {
     size_t conflict_room;
     struct ids events; /* taken back, ascending */
     struct ids along; /* changes of removed files that come back with them; at last in events too */
+    struct ids idle;  /* selected changes of removed files that stay removed: nothing to do */
     struct ids redone; /* undos of which every step is taken back: what they undid counts again */
     struct steps steps;
 };

@@ -20,12 +20,14 @@ void rewind_open(struct rewind *r, struct undo_tree *tree, struct vault *vault,
     *r = (struct rewind){.tree = tree, .vault = vault, .plan = plan};
     map_init(&r->things);
     map_init(&r->returned);
+    map_init(&r->inos);
 }
 
 void rewind_close(struct rewind *r)
 {
     map_release(&r->things);
     map_release(&r->returned);
+    map_release(&r->inos);
 }
 
 static int no_memory(struct error *err)
@@ -481,6 +483,22 @@ static int take_change(struct rewind *r, struct node *node, const struct event *
     return 0;
 }
 
+/* Changes of the thing itself. */
+static int take_modified(struct rewind *r, const struct event *e, struct thing *t,
+                         struct error *err)
+{
+    struct node *node = t->node;
+    if (!node_link_in(node, VIEW_TARGET) && node != r->tree->top)
+        return note_gone(r, node, e, removed_by(node), err);
+    int sound = verify(r, node, e, err);
+    if (sound <= 0)
+        return sound;
+    uint64_t later = stays_in(t, main_aspects(e->op));
+    if (later)
+        return trouble_with(r, node, e, TROUBLE_LATER, later, err);
+    return take_change(r, node, e, err);
+}
+
 /* ---- things without a name ---- */
 
 static int add_orphan(struct rewind *r, struct thing *t, const struct event *e, enum fate fate,
@@ -504,6 +522,19 @@ static int add_orphan(struct rewind *r, struct thing *t, const struct event *e, 
     return 0;
 }
 
+/* It had a name all the time, which the events did not tell: of several names the filesystem
+ * remembers one, and that may be gone. */
+static int settle_orphans(struct rewind *r, struct thing *t, struct error *err)
+{
+    for (const struct orphan *o = t->orphans; o; o = o->older)
+        if (o->fate == FATE_TAKEN)
+            TRY(take_modified(r, &o->event, t, err));
+        else
+            mark_staying(t, &o->event);
+    t->orphans = t->oldest_orphan = NULL;
+    return 0;
+}
+
 /* The name comes back, and with it whatever was done to the thing while it had none. */
 static int take_orphans(struct rewind *r, struct thing *t, struct error *err)
 {
@@ -516,14 +547,23 @@ static int take_orphans(struct rewind *r, struct thing *t, struct error *err)
     return 0;
 }
 
+/* A change of something that is removed and stays so: taking it back would change nothing that
+ * anybody can see.  It comes back with the removal. */
+static int drop_orphan(struct rewind *r, const struct orphan *o, struct error *err)
+{
+    return ids_add(&r->plan->idle, o->event.id) < 0 ? no_memory(err) : 0;
+}
+
 static int leave_orphans(struct rewind *r, struct thing *t, const struct event *removal,
-                         struct error *err)
+                         enum fate fate, struct error *err)
 {
     for (const struct orphan *o = t->orphans; o; o = o->older)
-        if (o->fate == FATE_TAKEN)
-            TRY(note_gone(r, t->node, &o->event, removal->id, err));
-        else
+        if (o->fate != FATE_TAKEN)
             mark_staying(t, &o->event);
+        else if (fate == FATE_STAYS)
+            TRY(drop_orphan(r, o, err));
+        else
+            TRY(note_gone(r, t->node, &o->event, removal->id, err));
     t->orphans = t->oldest_orphan = NULL;
     return 0;
 }
@@ -570,28 +610,16 @@ static struct node *add_kept(struct rewind *r, const struct loss *loss)
     return node;
 }
 
-static int search_survivors(struct rewind *r, struct error *err)
-{
-    CLEANUP(map_release) struct map inos;
-    map_init(&inos);
-    r->searched = true;
-    for (struct thing *t = r->all; t; t = t->next)
-        if (t->survivor && !t->node &&
-            map_put(&inos, t->last.mode ? t->last.ino : t->survivor, 0, t) < 0)
-            return no_memory(err);
-    return inos.used ? tree_search(r->tree, &inos, err) : 0;
-}
-
 /* The inode lives on under other names. */
-static int find_survivor(struct rewind *r, const struct thing *t, const struct loss *loss,
-                         struct node **out, struct error *err)
+static int find_survivor(struct rewind *r, const struct attr *known, struct node **out,
+                         struct error *err)
 {
-    const struct attr *known = t->last.mode ? &t->last : loss->attr;
     *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
-    if (!*out && !r->searched)
-        TRY(search_survivors(r, err));
-    if (!*out)
-        *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
+    if (*out || r->searched)
+        return 0;
+    r->searched = true;
+    TRY(tree_search(r->tree, &r->inos, err));
+    *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
     return 0;
 }
 
@@ -599,7 +627,7 @@ static int add_lost(struct rewind *r, struct thing *t, const struct loss *loss, 
 {
     struct node *node = NULL;
     if (!S_ISDIR(loss->attr->mode) && loss->attr->nlink > 1)
-        TRY(find_survivor(r, t, loss, &node, err));
+        TRY(find_survivor(r, t->last.mode ? &t->last : loss->attr, &node, err));
     if (!node)
         node = S_ISDIR(loss->attr->mode) ? add_folder(r, loss) : add_kept(r, loss);
     if (!node)
@@ -650,6 +678,8 @@ static int bring_back(struct rewind *r, const struct loss *loss, enum fate fate,
     if (!t->node)
         TRY(add_lost(r, t, loss, err));
     bool nameless = !node_link_in(t->node, VIEW_PAST);
+    if (!nameless)
+        TRY(settle_orphans(r, t, err));
     if (!link && !(link = tree_add_link(r->tree, t->node)))
         return no_memory(err);
     link_move(link, VIEW_PAST, loss->slot);
@@ -658,7 +688,8 @@ static int bring_back(struct rewind *r, const struct loss *loss, enum fate fate,
         TRY(restore_name(r, t, loss, link, err));
     if (!nameless)
         return 0;
-    return fate == FATE_TAKEN ? take_orphans(r, t, err) : leave_orphans(r, t, loss->event, err);
+    return fate == FATE_TAKEN ? take_orphans(r, t, err)
+                              : leave_orphans(r, t, loss->event, fate, err);
 }
 
 /* ---- the operations ---- */
@@ -681,8 +712,9 @@ static int find_link(struct rewind *r, uint64_t object, struct slot *slot, const
     struct thing *t = thing_make(r, object);
     if (object && !t)
         return no_memory(err);
-    *out = t ? link_of(slot, thing_node(t, slot, known)) : NULL;
-    return 0;
+    struct node *node = t ? thing_node(t, slot, known) : NULL;
+    *out = link_of(slot, node);
+    return *out ? settle_orphans(r, t, err) : 0;
 }
 
 /* Undoing a creation removes; what stays must not need it. */
@@ -830,22 +862,6 @@ static int rewind_exchange(struct rewind *r, const struct event *e, const struct
     return 0;
 }
 
-/* Changes of the thing itself. */
-static int take_modified(struct rewind *r, const struct event *e, struct thing *t,
-                         struct error *err)
-{
-    struct node *node = t->node;
-    if (!node_link_in(node, VIEW_TARGET) && node != r->tree->top)
-        return note_gone(r, node, e, removed_by(node), err);
-    int sound = verify(r, node, e, err);
-    if (sound <= 0)
-        return sound;
-    uint64_t later = stays_in(t, main_aspects(e->op));
-    if (later)
-        return trouble_with(r, node, e, TROUBLE_LATER, later, err);
-    return take_change(r, node, e, err);
-}
-
 static void note_folder_change(struct node *folder, const struct event *e, enum fate fate)
 {
     if (e->after.mtime > folder->known_mtime)
@@ -869,6 +885,7 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
         return 0;
     if (!node || (!node_link_in(node, VIEW_PAST) && node != r->tree->top))
         return add_orphan(r, t, e, fate, err);
+    TRY(settle_orphans(r, t, err));
     if (fate == FATE_TAKEN)
         return take_modified(r, e, t, err);
     mark_staying(t, e);
@@ -922,7 +939,7 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
         thing_see(t, &e->after, e->op);
     if (t && has_two_ends(e->op))
         thing_see_before(t, e->before);
-    t = e->op == OP_EXCHANGE ? thing_make(r, e->replaced) : NULL;
+    t = has_two_ends(e->op) ? thing_make(r, e->replaced) : NULL; /* it may have other names */
     if (t)
         thing_see_before(t, e->before2);
     return 0;
@@ -994,28 +1011,62 @@ int rewind_event(struct rewind *r, const struct event *e, enum fate fate, struct
     return operations[e->op](r, e, &at, fate, err);
 }
 
-static int expect(struct rewind *r, uint64_t object, const struct attr *known, struct error *err)
+/* What to look for in the whole workspace when a path leads nowhere.  A truncation may have put
+ * another inode in a file's place, so every number that is told counts. */
+static int expect_inode(struct rewind *r, const struct attr *seen)
 {
-    struct thing *t = thing_make(r, object);
-    if (object && !t)
-        return no_memory(err);
-    if (t && !t->survivor && !S_ISDIR(known->mode))
-        t->survivor = known->ino;
-    return 0;
+    bool wanted = seen->mode && !S_ISDIR(seen->mode) && !map_get(&r->inos, seen->ino, 0);
+    return wanted ? map_put(&r->inos, seen->ino, 0, r) : 0;
 }
 
 int rewind_expect(struct rewind *r, const struct event *e, struct error *err)
 {
-    TRY(expect(r, e->object, attr_known(e), err));
-    return expect(r, e->replaced, &e->before2, err);
+    const struct attr *const seen[] = {&e->before, &e->after, &e->before2};
+    if ((e->object && !thing_make(r, e->object)) || (e->replaced && !thing_make(r, e->replaced)))
+        return no_memory(err);
+    for (size_t i = 0; i < COUNT_OF(seen); i++)
+        if (expect_inode(r, seen[i]) < 0)
+            return no_memory(err);
+    return 0;
 }
 
-static int end_orphans(struct rewind *r, const struct thing *t, struct error *err)
+static bool has_taken_orphan(const struct thing *t)
 {
     for (const struct orphan *o = t->orphans; o; o = o->older)
         if (o->fate == FATE_TAKEN && !(t->node && t->node->unmade))
-            return rewind_trouble(r, o->event.path, TROUBLE_OUTSIDE, o->event.id, 0, t->node, err);
+            return true;
+    return false;
+}
+
+/* What was removed before the events that were looked at stays so. */
+static int drop_orphans(struct rewind *r, struct thing *t, struct error *err)
+{
+    for (const struct orphan *o = t->orphans; o; o = o->older)
+        if (o->fate == FATE_TAKEN && ids_add(&r->plan->idle, o->event.id) < 0)
+            return no_memory(err);
+    t->orphans = t->oldest_orphan = NULL;
     return 0;
+}
+
+/* What the journal never saw removed has another name, or was removed by somebody else. */
+static int end_orphans(struct rewind *r, struct thing *t, rewind_was_nameless *ask, void *context,
+                       struct error *err)
+{
+    bool nameless = false;
+    struct node *node = t->node;
+    if (!has_taken_orphan(t))
+        return 0;
+    TRY(ask(context, t->object, t->oldest_orphan->event.id, &nameless, err));
+    if (nameless)
+        return drop_orphans(r, t, err);
+    const struct event *e = &t->orphans->event;
+    if (!node && t->last.mode && !S_ISDIR(t->last.mode))
+        TRY(find_survivor(r, &t->last, &node, err));
+    if (!node || !node_link_in(node, VIEW_PAST))
+        return rewind_trouble(r, e->path, TROUBLE_OUTSIDE, e->id, 0, t->node, err);
+    if (!t->node)
+        thing_join(t, node);
+    return settle_orphans(r, t, err);
 }
 
 /* What changes has a name to be reached by, if need be one that no event told. */
@@ -1032,11 +1083,11 @@ static int find_other_names(struct rewind *r, struct error *err)
     return inos.used ? tree_search(r->tree, &inos, err) : 0;
 }
 
-int rewind_end(struct rewind *r, struct error *err)
+int rewind_end(struct rewind *r, rewind_was_nameless *ask, void *context, struct error *err)
 {
     TRY(find_other_names(r, err));
     for (struct thing *t = r->all; t; t = t->next)
-        TRY(end_orphans(r, t, err));
+        TRY(end_orphans(r, t, ask, context, err));
     for (struct node *n = r->tree->nodes; n; n = n->next)
         if (n->gone_event && !n->unmade && !n->troubled)
             TRY(rewind_trouble(r, n->gone_path, n->gone_by ? TROUBLE_LATER : TROUBLE_OUTSIDE,

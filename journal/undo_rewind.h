@@ -41,7 +41,6 @@ struct thing {
     struct attr last;        /* as the journal last saw it; mode 0: it did not */
     bool unclear;            /* its newest change was recorded without a result */
     uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
-    uint64_t survivor;       /* inode number to look for when one of several names was removed */
     struct orphan *orphans;
     struct orphan *oldest_orphan;
 };
@@ -52,6 +51,7 @@ struct rewind {
     struct undo_plan *plan;
     struct map things;   /* by object */
     struct map returned; /* event -> link by which an earlier undo brought its thing back */
+    struct map inos;     /* of files with several names: what to look for when one was removed */
     struct thing *all;
     bool searched;
 };
@@ -64,8 +64,12 @@ MUST_USE int rewind_expect(struct rewind *r, const struct event *event, struct e
 /* Then for every change, newest first. */
 MUST_USE int rewind_event(struct rewind *r, const struct event *event, enum fate fate,
                           struct error *err);
+/* Had the object lost its last name when that event happened? */
+typedef int rewind_was_nameless(void *context, uint64_t object, uint64_t event, bool *out,
+                                struct error *err);
 /* At last: conflicts that could only be known now. */
-MUST_USE int rewind_end(struct rewind *r, struct error *err);
+MUST_USE int rewind_end(struct rewind *r, rewind_was_nameless *ask, void *context,
+                        struct error *err);
 /* The newest event that stays and is known to be about a thing; 0: none. */
 uint64_t rewind_staying(const struct link *link);
 

@@ -140,8 +140,34 @@ uint64_t do_link(struct mediator *m, const char *old_path, const char *path)
     return end(m, &change, path);
 }
 
+static void read_xattrs(struct mediator *m, const char *path, struct strbuf *out)
+{
+    CLEANUP(fd_close) int fd = openat(m->root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    must(fd, "open", path);
+    assert_int_equal(xattr_read_all(fd, out), 0);
+}
+
+/* One name of several: no other one is known, so the file is copied. */
+static void copy_name(struct mediator *m, const char *path, const struct attr *attr,
+                      struct change_spec *spec, struct strbuf *xattrs)
+{
+    struct vault *vault = journal_vault(m->journal);
+    if (!m->copies_names || !S_ISREG(attr->mode) || attr->nlink < 2)
+        return;
+    CLEANUP(fd_close) int fd = openat(m->root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    must(fd, "open", path);
+    read_xattrs(m, path, xattrs);
+    spec->version = vault_new(vault);
+    spec->xattrs = xattrs->data;
+    spec->xattr_bytes = xattrs->bytes;
+    assert_int_equal(
+        vault_copy_in(vault, spec->version, fd, (int64_t)attr->size, INT64_MAX, &spec->kept, NULL),
+        0);
+}
+
 uint64_t do_unlink(struct mediator *m, const char *path)
 {
+    CLEANUP(strbuf_release) struct strbuf xattrs = STRBUF_EMPTY;
     struct change_spec spec = spec_of(m, OP_UNLINK, path);
     bool last = spec.before.nlink == 1;
     struct vault *vault = journal_vault(m->journal);
@@ -149,6 +175,7 @@ uint64_t do_unlink(struct mediator *m, const char *path)
         spec.version = vault_new(vault);
         spec.kept = KEPT_INODE;
     }
+    copy_name(m, path, &spec.before, &spec, &xattrs);
     CLEANUP(fd_close) int fd = openat(m->root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct change change = begin(m, &spec);
     struct attr after = {0};
@@ -160,13 +187,6 @@ uint64_t do_unlink(struct mediator *m, const char *path)
         attr_read(fd, "", &after);
     journal_confirm(&change, &after);
     return m->last;
-}
-
-static void read_xattrs(struct mediator *m, const char *path, struct strbuf *out)
-{
-    CLEANUP(fd_close) int fd = openat(m->root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    must(fd, "open", path);
-    assert_int_equal(xattr_read_all(fd, out), 0);
 }
 
 uint64_t do_rmdir(struct mediator *m, const char *path)
@@ -196,9 +216,11 @@ static uint64_t move(struct mediator *m, enum op op, const char *path, const cha
     } else if (op == OP_RENAME && spec.before2.nlink == 1) {
         spec.version = vault_new(vault);
         spec.kept = KEPT_INODE;
+    } else if (op == OP_RENAME) {
+        copy_name(m, path2, &spec.before2, &spec, &xattrs);
     }
     struct change change = begin(m, &spec);
-    if (spec.version)
+    if (spec.kept == KEPT_INODE)
         must(vault_link_in(vault, spec.version, m->root, path2, NULL), "keep", path2);
     unsigned flags = op == OP_EXCHANGE ? RENAME_EXCHANGE : 0;
     must(renameat2(m->root, path, m->root, path2, flags), "rename", path);
@@ -291,6 +313,39 @@ uint64_t do_truncate(struct mediator *m, const char *path, int64_t size, enum ca
     keep(m, fd, size, INT64_MAX, how, &spec);
     struct change change = begin(m, &spec);
     must(ftruncate(fd, size), "truncate", path);
+    return end(m, &change, path);
+}
+
+static void dress(struct mediator *m, const char *path, const struct attr *attr, int to)
+{
+    CLEANUP(strbuf_release) struct strbuf xattrs = STRBUF_EMPTY;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, clock_timespec(attr->mtime)};
+    read_xattrs(m, path, &xattrs);
+    assert_int_equal(xattr_apply(to, xattrs.data, xattrs.bytes, 1), 0);
+    must(fchown(to, attr->uid, attr->gid), "chown", path);
+    must(fchmod(to, attr->mode & 07777), "chmod", path);
+    must(futimens(to, times), "utimens", path);
+}
+
+uint64_t do_truncate_swapped(struct mediator *m, const char *path)
+{
+    struct change_spec spec = spec_of(m, OP_TRUNCATE, path);
+    struct vault *vault = journal_vault(m->journal);
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "./%.*s", slash ? (int)(slash - path) : 0, path);
+    const struct timespec kept[2] = {{.tv_nsec = UTIME_OMIT}, clock_timespec(folder_time(m, path))};
+    spec.version = vault_new(vault);
+    spec.kept = KEPT_INODE;
+    struct change change = begin(m, &spec);
+    CLEANUP(fd_close)
+    int fd = openat(m->root, ".ccfs/fresh", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    must(fd, "make", path);
+    dress(m, path, &spec.before, fd);
+    must(vault_link_in(vault, spec.version, m->root, path, NULL), "keep", path);
+    must(renameat(m->root, ".ccfs/fresh", m->root, path), "truncate", path);
+    must(futimens(fd, NULL), "utimens", path);
+    must(utimensat(m->root, folder, kept, 0), "utimens", folder);
     return end(m, &change, path);
 }
 

@@ -3,6 +3,7 @@
 #ifndef TESTS_SUPPORT_MEDIATOR_H
 #define TESTS_SUPPORT_MEDIATOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +16,7 @@ struct mediator {
     int root;
     struct journal *journal;
     uint64_t last; /* number of the event that was recorded last */
+    bool copies_names; /* one name of several goes: a copy is kept, as where no other is known */
 };
 
 enum capture {
@@ -40,6 +42,8 @@ uint64_t do_write(struct mediator *m, const char *path, int64_t offset, const ch
                   enum capture how);
 uint64_t do_write_kept(struct mediator *m, uint64_t removal, const char *path, const char *text);
 uint64_t do_truncate(struct mediator *m, const char *path, int64_t size, enum capture how);
+/* To nothing, as a large file is: a new inode takes the place of the old one. */
+uint64_t do_truncate_swapped(struct mediator *m, const char *path);
 uint64_t do_chmod(struct mediator *m, const char *path, mode_t mode);
 uint64_t do_chown(struct mediator *m, const char *path, uid_t uid, gid_t gid);
 uint64_t do_utimens(struct mediator *m, const char *path, int64_t mtime);

@@ -155,7 +155,11 @@ static void try_write(struct mediator *m)
     enum capture how = roll(2) ? CAPTURE_COPY : CAPTURE_BLOCKS;
     if (!S_ISREG(mode_of(m, path)))
         return;
-    if (roll(3) == 0)
+    struct attr attr;
+    assert_int_equal(attr_read(m->root, path, &attr), 0);
+    if (attr.nlink == 1 && roll(6) == 0)
+        do_truncate_swapped(m, path);
+    else if (roll(3) == 0)
         do_truncate(m, path, roll(9000), how);
     else
         do_write(m, path, roll(2) ? 0 : roll(9000), texts[roll(3)], how);
@@ -209,6 +213,7 @@ static void play(uint64_t with_seed)
     uint64_t firsts[3];
     seed = with_seed;
     mediator_open(&m);
+    m.copies_names = roll(2);
     for (int part = 0; part < 3; part++) {
         looks[part] = tree_look(&m);
         firsts[part] = m.last + 1;
@@ -256,6 +261,7 @@ static bool play_some(uint64_t with_seed)
     const struct undo_conflict *conflicts;
     seed = with_seed;
     mediator_open(&m);
+    m.copies_names = roll(2);
     for (int i = 0; i < 2 * OPERATIONS; i++)
         operate(&m);
     char *before = tree_look(&m);

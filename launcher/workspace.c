@@ -52,7 +52,9 @@ static int absolute(const char *path, char **out, struct error *err)
 
 int workspace_locate(const struct cli *cli, char **out, struct error *err)
 {
-    if (cli->workspace && cli->workspace[0])
+    if (cli->workspace && !cli->workspace[0]) /* a script's variable that is not set */
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE), "-w is given an empty name");
+    if (cli->workspace)
         return absolute(cli->workspace, out, err);
     const char *in = home();
     if (!in)

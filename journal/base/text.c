@@ -20,15 +20,30 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
     return overlong || surrogate || beyond ? 0 : n;
 }
 
-/* C1 controls and the characters that turn the direction of a line can hide what a name is. */
+static unsigned code_point(const unsigned char *s, size_t n)
+{
+    static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned code = s[0] & first[n];
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | (s[i] & 0x3f);
+    return code;
+}
+
+/* C1 controls, what is not seen, and what turns the direction of a line can hide what a name is. */
 static bool is_deceptive(const unsigned char *s, size_t n)
 {
-    if (n == 2)
-        return s[0] == 0xc2 && s[1] < 0xa0;
-    if (n != 3 || s[0] != 0xe2)
-        return false;
-    return (s[1] == 0x80 && ((s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
-           (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+    static const struct {
+        unsigned from, to;
+    } hidden[] = {
+        {0x80, 0x9f},     {0xad, 0xad},     {0x34f, 0x34f},     {0x61c, 0x61c},
+        {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
+        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
+    };
+    unsigned code = n > 1 ? code_point(s, n) : 0;
+    for (size_t i = 0; code && i < COUNT_OF(hidden); i++)
+        if (code >= hidden[i].from && code <= hidden[i].to)
+            return true;
+    return false;
 }
 
 void text_escape(struct strbuf *out, const void *data, size_t bytes)

@@ -35,6 +35,14 @@ expect 2 run --session 77 -- true
 one_line
 expect 2 status too many
 one_line
+expect 2 -w '' status # not the workspace at home
+one_line
+# characters that are not seen, or turn the line: of a name they show as what they are
+for hidden in $'\xc2\x85' $'\xc2\xad' $'\xd8\x9c' $'\xe2\x80\x8b' $'\xe2\x80\xae' $'\xe2\x81\xa6' \
+    $'\xef\xbb\xbf' $'\xf3\xa0\x81\x81'; do
+    expect 2 "a${hidden}b"
+    [[ $errs == *'a\x'* ]] || fail "a hidden character is printed as it is"
+done
 expect 2 "$(printf 'a\nb\033[31m')" # a name that would draw on the terminal
 one_line
 [[ $errs != *$'\033'* ]] || fail "an escape sequence reached the terminal"

@@ -231,9 +231,12 @@ ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t numb
     struct write_wish what = {.offset = offset, .length = (int64_t)bytes, .inferred = from_cache};
     /* What was mapped goes where it was mapped, whichever descriptor the kernel takes for it. */
     TRY(writer_enter(&w, fs, caller, number, &what, from_cache ? 0 : flags));
+    FAULT_POINT("write_kept");
+    TRY(FAULT_ERROR("write"));
     ssize_t n = pwrite(w.handle->fd, data, bytes, w.wish.offset);
     if (n < 0)
         return -errno;
+    FAULT_POINT("write_applied");
     writer_done(&w, n, kill_setid);
     return n;
 }

@@ -13,6 +13,7 @@
 #include "fusefs/attr.h"
 #include "fusefs/data.h"
 #include "fusefs/preimage.h"
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
 #include "journal/xattr.h"
 
@@ -97,6 +98,7 @@ static int create_at(struct fusefs *fs, const struct caller *caller, struct plac
     caller_enter(fs, caller);
     r = apply_creation(at, what);
     caller_leave(fs, caller);
+    FAULT_POINT("created");
     if (r < 0) {
         journal_fail(&change, -r);
         return r;

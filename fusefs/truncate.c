@@ -14,6 +14,7 @@
 #include "fusefs/data.h"
 #include "fusefs/preimage.h"
 #include "journal/base/clock.h"
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
 #define TAIL_CHUNK (1 << 20)
@@ -114,6 +115,7 @@ static int swap_inode(struct cut *cut, const struct place *at, struct error *err
     if (fd < 0)
         return error_set(err, errno, "a fresh file for a truncated one");
     int r = preimage_dress(cut->fd, fd, &cut->spec.before, err);
+    FAULT_POINT("swap_made");
     if (r == 0)
         r = preimage_inode(fs, at, cut->spec.version, &cut->spec.before, err);
     struct attr parent = {0};
@@ -124,6 +126,7 @@ static int swap_inode(struct cut *cut, const struct place *at, struct error *err
         vault_discard(fs->vault, fresh);
         return r;
     }
+    FAULT_POINT("swapped");
     keep_folder_time(at, &parent);
     const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
     futimens(fd, now);
@@ -147,6 +150,7 @@ static int swap_by_alias(struct cut *cut, struct node *folder, const char *name,
 
 static int apply(struct cut *cut, struct error *err)
 {
+    TRY(FAULT_ERROR("truncate"));
     if (!cut->swap)
         return ftruncate(cut->fd, cut->size) < 0 ? -errno : 0;
     struct node *folder = NULL;

@@ -9,6 +9,7 @@
 
 #include "fusefs/fs.h"
 #include "journal/base/clock.h"
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
 #define SESSION_MAX_NS (30 * NS_PER_S) /* a handle open for long gets interim events */
@@ -115,6 +116,7 @@ static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, stru
             error_set(err, -r, "reading what is about to be overwritten");
         else
             r = vault_blocks_add(w->blocks, at, buffer, (uint32_t)n, err);
+        FAULT_POINT("block_kept");
     }
     free(buffer);
     return r;

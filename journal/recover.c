@@ -440,6 +440,15 @@ static int version_known(struct db *db, uint64_t version, struct error *err)
     return stmt_step(&q, err);
 }
 
+/* What a truncation that was cut off was about to put in a file's place holds nothing of anybody. */
+static bool is_empty_file(struct vault *v, uint64_t version)
+{
+    struct attr a;
+    char name[17];
+    int folder = vault_place(v, version, name);
+    return attr_read(folder, name, &a) == 0 && S_ISREG(a.mode) && a.size == 0;
+}
+
 static void orphan_check(void *context, uint64_t version)
 {
     struct orphans *o = context;
@@ -448,7 +457,7 @@ static void orphan_check(void *context, uint64_t version)
     o->result = version_known(o->db, version, o->err);
     if (o->result != 0)
         return;
-    if (vault_is_last_home(o->vault, version)) {
+    if (vault_is_last_home(o->vault, version) && !is_empty_file(o->vault, version)) {
         log_line("version %016llx in the vault belongs to no event; it was kept",
                  (unsigned long long)version);
         return;

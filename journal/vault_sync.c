@@ -98,7 +98,8 @@ static int touched_order(const void *a, const void *b)
 static size_t touched_unite(struct vault_touched *list, size_t count)
 {
     size_t kept = 0;
-    qsort(list, count, sizeof *list, touched_order);
+    if (count > 1) /* an empty list may be no memory at all, which qsort(3) must not be given */
+        qsort(list, count, sizeof *list, touched_order);
     for (size_t i = 0; i < count; i++)
         if (kept > 0 && list[kept - 1].version == list[i].version)
             list[kept - 1].whole |= list[i].whole;

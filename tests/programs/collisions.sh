@@ -1,0 +1,48 @@
+#!/bin/bash
+# collisions.sh - several processes do everything with few names at once; what they did is undone,
+# and every bit is as it was.  SEED=N: those choices (how they interleave is chance); ROUNDS=N: more.
+# shellcheck source=tests/support/programs.sh
+. "$(dirname "$0")/../support/programs.sh"
+seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+rounds=${ROUNDS:-6}
+operations=${OPERATIONS:-1500}
+
+newest_event() {
+    ccfs history --json --limit 1 | sed -n 's/^{"id":\([0-9]*\),.*/\1/p'
+}
+
+collide_for() { # SEED
+    "$collide" "$mnt/Projects" "$1" 4 "$operations" || fail "collide ended with $?"
+}
+
+undo_from() { # EVENT
+    ccfs undo "$1-999999999" --yes >"$work/undo.said" 2>&1 ||
+        fail "seed $seed: ccfs undo $1-…: $(tail -n 5 "$work/undo.said")"
+}
+
+one_round() { # SEED
+    local first
+    manifest "$raw" >"$work/before"
+    first=$(($(newest_event) + 1))
+    collide_for "$1"
+    if (($1 % 2)); then
+        undo_from "$first"
+    else
+        ccfs umount >/dev/null || fail "ccfs umount"
+        undo_from "$first"
+        ccfs mount "$mnt" >/dev/null || fail "ccfs mount"
+    fi
+    manifest "$raw" >"$work/after"
+    manifest_same "$work/before" "$work/after" ||
+        fail "seed $seed: the undo of #$first and later did not give everything back"
+}
+
+given_workspace
+collide=$(test_program collide)
+given_mount
+say "seed $seed"
+collide_for "$seed" # something to begin with
+for ((round = 1; round <= rounds; round++)); do
+    one_round $((seed + round))
+done
+say "$rounds rounds, $(newest_event) events: everything is back each time"

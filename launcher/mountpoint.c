@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
@@ -117,8 +118,21 @@ int mountpoint_default(const struct workspace *w, char **out, struct error *err)
     return take_text(&path, out, err);
 }
 
+static bool is_other_device(const char *path)
+{
+    CLEANUP(fd_close) int at = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat inside;
+    struct stat above;
+    return at >= 0 && fstat(at, &inside) == 0 && fstatat(at, "..", &above, 0) == 0 &&
+           inside.st_dev != above.st_dev;
+}
+
+/* A killed daemon closes its files one after the other: its connection first, its mount later. */
 void mountpoint_clean(const char *path)
 {
+    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < 100 && is_other_device(path); i++)
+        nanosleep(&moment, NULL);
     if (is_dead(AT_FDCWD, path))
         (void)!mountpoint_detach(path, true, NULL);
 }

@@ -86,26 +86,28 @@ void seal_reader_release(struct seal_reader *r)
     strbuf_release(&r->form);
 }
 
-static void put64(struct strbuf *out, uint64_t value)
+/* What a column holds, and a number: nine bytes at once, for most columns are no more. */
+static void put_number(struct strbuf *out, enum value_kind kind, uint64_t value)
 {
-    unsigned char bytes[8];
+    unsigned char bytes[9] = {(unsigned char)kind};
     for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(value >> (8 * i));
+        bytes[i + 1] = (unsigned char)(value >> (8 * i));
     strbuf_add(out, bytes, sizeof bytes);
 }
 
 static void put_column(struct strbuf *out, struct stmt *q, int column)
 {
     size_t bytes = 0;
-    const unsigned char kind = (unsigned char)stmt_kind(q, column);
-    strbuf_add(out, &kind, 1);
-    if (kind == VALUE_INT)
-        put64(out, (uint64_t)stmt_int(q, column));
-    if (kind == VALUE_INT || kind == VALUE_NULL)
-        return;
-    const void *data = stmt_bytes(q, column, &bytes);
-    put64(out, bytes);
-    strbuf_add(out, data, bytes);
+    const enum value_kind kind = stmt_kind(q, column);
+    if (kind == VALUE_NULL) {
+        strbuf_add(out, "", 1);
+    } else if (kind == VALUE_INT) {
+        put_number(out, kind, (uint64_t)stmt_int(q, column));
+    } else {
+        const void *data = stmt_bytes(q, column, &bytes);
+        put_number(out, kind, bytes);
+        strbuf_add(out, data, bytes);
+    }
 }
 
 /* Of the row at which q stands, columns 0 to count - 1; column 0 is its number. */

@@ -29,24 +29,12 @@ struct cut {
     bool swap;
 };
 
-/* Where the next piece of data begins and how much of it is taken at once; 0: nothing but holes, which
- * a file that grows again gets back by itself. */
-static size_t next_piece(int fd, int64_t *at, int64_t end)
-{
-    off_t data = lseek(fd, *at, SEEK_DATA);
-    off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-    if (data < 0 && errno == ENXIO)
-        return 0;
-    *at = data < 0 ? *at : data;
-    int64_t stop = hole > *at && hole < end ? hole : end;
-    return *at >= stop ? 0 : (size_t)(stop - *at < TAIL_CHUNK ? stop - *at : TAIL_CHUNK);
-}
-
+/* Holes are left out: a file that grows again gets them back by itself. */
 static int keep_pieces(const struct cut *cut, int blocks, char *buffer, struct error *err)
 {
     int64_t end = (int64_t)cut->spec.before.size;
     size_t n;
-    for (int64_t at = cut->size; at < end && (n = next_piece(cut->fd, &at, end)) > 0;) {
+    for (int64_t at = cut->size; at < end && (n = fd_next_data(cut->fd, &at, end, TAIL_CHUNK)) > 0;) {
         int r = fd_pread_all(cut->fd, buffer, n, at);
         if (r < 0)
             return error_set(err, -r, "reading what is about to be cut off");

@@ -334,17 +334,27 @@ static int ranges_changed(struct work *w, const struct step *step, int64_t size,
     return 0;
 }
 
-static int capture_range(int file, int blocks, const struct range *range, char *buffer,
+/* Beyond `end`, where the file will end, holes are left out: a file that grows again gets them back by
+ * itself.  Below it they are kept as the zeros they read as: something else will stand there. */
+static size_t next_piece(int file, int64_t *at, int64_t stop, int64_t end)
+{
+    if (*at >= end)
+        return fd_next_data(file, at, stop, (size_t)CAPTURE_CHUNK);
+    int64_t left = (stop < end ? stop : end) - *at;
+    return (size_t)(left < CAPTURE_CHUNK ? left : CAPTURE_CHUNK);
+}
+
+static int capture_range(int file, int blocks, const struct range *range, int64_t end, char *buffer,
                          struct error *err)
 {
-    for (int64_t done = 0; done < range->length;) {
-        int64_t left = range->length - done;
-        size_t n = (size_t)(left < CAPTURE_CHUNK ? left : CAPTURE_CHUNK);
-        int r = fd_pread_all(file, buffer, n, range->offset + done);
+    int64_t stop = range->offset + range->length;
+    size_t n;
+    for (int64_t at = range->offset; at < stop && (n = next_piece(file, &at, stop, end)) > 0;) {
+        int r = fd_pread_all(file, buffer, n, at);
         if (r < 0)
             return error_set(err, -r, "read what the undo is about to overwrite");
-        TRY(vault_blocks_add(blocks, range->offset + done, buffer, (uint32_t)n, err));
-        done += (int64_t)n;
+        TRY(vault_blocks_add(blocks, at, buffer, (uint32_t)n, err));
+        at += (int64_t)n;
     }
     return 0;
 }
@@ -355,9 +365,11 @@ static void free_buffer(char **buffer)
 }
 
 /* *version: 0 where nothing old is touched. */
-static int capture(struct work *w, int file, const struct ranges *changed, uint64_t *version,
-                   struct error *err)
+static int capture(struct work *w, const struct step *step, int file, const struct ranges *changed,
+                   uint64_t *version, struct error *err)
 {
+    size_t patches = step_patch_count(step);
+    int64_t end = patches ? (int64_t)step_patch_at(step, patches - 1).size : INT64_MAX;
     *version = 0;
     if (changed->count == 0)
         return 0;
@@ -368,7 +380,7 @@ static int capture(struct work *w, int file, const struct ranges *changed, uint6
     uint64_t made = vault_new(w->vault);
     int r = vault_blocks_create(w->vault, made, &blocks, err);
     for (size_t i = 0; r == 0 && i < changed->count; i++)
-        r = capture_range(file, blocks, &changed->list[i], buffer, err);
+        r = capture_range(file, blocks, &changed->list[i], end, buffer, err);
     if (r < 0 && blocks >= 0)
         vault_discard(w->vault, made);
     if (r == 0)
@@ -398,7 +410,7 @@ static int patch_file(struct work *w, const struct step *step, const struct spot
     struct attr after = {0};
     struct change_spec spec = spot_spec(w, step, OP_WRITE, at);
     TRY(ranges_changed(w, step, (int64_t)at->now.size, &changed, err));
-    TRY(capture(w, file, &changed, &spec.version, err));
+    TRY(capture(w, step, file, &changed, &spec.version, err));
     spec.kept = spec.version ? KEPT_BLOCKS : KEPT_NONE;
     tell_ranges(&spec, &changed, &cover);
     int r = journal_begin(w->journal, &spec, &change, err);

@@ -133,6 +133,20 @@ int fd_copy(int from, int to, int64_t size)
     return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
+size_t fd_next_data(int fd, int64_t *at, int64_t end, size_t most)
+{
+    off_t data = lseek(fd, *at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)
+        return 0;
+    off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+    *at = data < 0 ? *at : data;
+    int64_t stop = hole > *at && hole < end ? hole : end;
+    int64_t left = stop - *at;
+    if (left <= 0)
+        return 0;
+    return left < (int64_t)most ? (size_t)left : most;
+}
+
 static int open_beneath(int dir, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {

@@ -23,6 +23,10 @@ MUST_USE int fd_pread_all(int fd, void *data, size_t bytes, int64_t offset);
 /* Copies size bytes from the start of `from` to `to`, keeping holes.  -errno. */
 MUST_USE int fd_copy(int from, int to, int64_t size);
 
+/* Moves *at to the next byte that is data and says how much of it follows, most at the most; 0: only
+ * holes are left before end.  Where holes are not told apart, everything is data. */
+size_t fd_next_data(int fd, int64_t *at, int64_t end, size_t most);
+
 /* Opens path (relative, bytes) below dir without leaving it and without following any symlink:
  * openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.  fd or -errno. */
 MUST_USE int fd_open_beneath(int dir, const char *path, int flags, unsigned mode);

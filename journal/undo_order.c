@@ -102,11 +102,22 @@ static int check_emptied(struct check *c, struct node *folder, struct error *err
     return 0;
 }
 
+/* A whole content that is shorter or longer than it was is not that content. */
+static bool has_bytes(struct vault *vault, const struct patch *p)
+{
+    struct attr now;
+    char name[17];
+    if (!is_whole(p))
+        return vault_has(vault, p->version);
+    int dir = vault_place(vault, p->version, name);
+    return attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) && now.size == p->size;
+}
+
 static int check_bytes(struct check *c, const struct node *node, struct error *err)
 {
     const struct link *link = node_link_in(node, VIEW_TARGET);
     for (const struct patch *p = link ? node->patches : NULL; p; p = p->older) {
-        if (!p->version || vault_has(c->r->vault, p->version))
+        if (!p->version || has_bytes(c->r->vault, p))
             continue;
         const char *path = tree_path_text(c->r->tree, VIEW_TARGET, link->at[VIEW_TARGET]);
         return path ? rewind_trouble(c->r, path, TROUBLE_BYTES, p->event, 0, node, err)

@@ -594,7 +594,8 @@ static struct node *add_kept(struct rewind *r, const struct loss *loss)
     char name[17];
     int dir = vault_place(r->vault, e->version, name);
     bool here = e->version && attr_read(dir, name, &now) == 0 &&
-                ((now.mode ^ loss->attr->mode) & S_IFMT) == 0;
+                ((now.mode ^ loss->attr->mode) & S_IFMT) == 0 &&
+                (e->kept == KEPT_INODE || now.size == loss->attr->size);
     if (!here || !is_whole(e->kept))
         return tree_add_node(r->tree, loss->attr, ORIGIN_LOST);
     bool inode = e->kept == KEPT_INODE;

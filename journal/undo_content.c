@@ -33,11 +33,6 @@ static void staged_name(const struct work *w, uint64_t number, char name[STAGED_
 
 /* ---- building ---- */
 
-static bool is_whole(uint64_t kept)
-{
-    return kept == KEPT_INODE || kept == KEPT_CLONE || kept == KEPT_COPY;
-}
-
 static int copy_version(struct work *w, const struct step_patch *patch, int to, struct error *err)
 {
     char name[17];
@@ -55,7 +50,7 @@ static int apply_patch(struct work *w, const struct step_patch *patch, int to, s
 {
     if (patch->size > INT64_MAX)
         return error_say(err, EBADMSG, "the journal is damaged: it holds an impossible size");
-    if (patch->version && is_whole(patch->kept))
+    if (patch->version && kept_is_whole(patch->kept))
         TRY(copy_version(w, patch, to, err));
     else if (patch->version)
         TRY(vault_blocks_restore(w->vault, patch->version, to, err));

@@ -9,6 +9,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/undo_place.h"
+#include "journal/undo_thing.h"
 #include "journal/xattr.h"
 
 #define DEPTH_MAX 400             /* of one thing waiting for another; beyond, it is moved aside */
@@ -40,7 +41,7 @@ static bool is_in_target(const struct undo_tree *t, const struct node *node)
 
 static bool is_whole(const struct patch *patch)
 {
-    return patch->kept == KEPT_INODE || patch->kept == KEPT_CLONE || patch->kept == KEPT_COPY;
+    return kept_is_whole(patch->kept);
 }
 
 /* ---- conflicts that only the whole shows ---- */

@@ -1,7 +1,10 @@
 /* undo_plan.h - private to journal/: what an undo will do, from the selection to the ordered steps.
  *
  *   undo_plan.c     the selection, and the events one after the other, newest first
- *   undo_rewind.c   each of them taken back on the tree
+ *   undo_rewind.c   each of them taken back on the tree: what it does to names
+ *   undo_change.c   … to contents and metadata
+ *   undo_loss.c     … what comes back, and what waits for it
+ *   undo_thing.c    objects, found again, and what is in their way
  *   undo_order.c    the difference of two views becomes steps that never collide
  *   undo_apply.c    each step done, as an event of its own */
 #ifndef JOURNAL_UNDO_PLAN_H

@@ -70,12 +70,5 @@ typedef int rewind_was_nameless(void *context, uint64_t object, uint64_t event, 
 /* At last: conflicts that could only be known now. */
 MUST_USE int rewind_end(struct rewind *r, rewind_was_nameless *ask, void *context,
                         struct error *err);
-/* The newest event that stays and is known to be about a thing; 0: none. */
-uint64_t rewind_staying(const struct link *link);
-
-/* by: the event that stands in the way, 0: none known. */
-MUST_USE int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble,
-                            uint64_t event, uint64_t by, const struct node *node,
-                            struct error *err);
 
 #endif

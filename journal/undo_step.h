@@ -61,6 +61,12 @@ void step_encode(const struct step *step, struct strbuf *out);
  */
 MUST_USE int step_decode(const void *data, size_t bytes, struct arena *memory, struct step *out);
 
+/* A version that alone makes a content; the others need what is there now. */
+static inline bool kept_is_whole(uint64_t kept)
+{
+    return kept == KEPT_INODE || kept == KEPT_CLONE || kept == KEPT_COPY;
+}
+
 /* data of STAGE and PATCH. */
 struct step_patch {
     uint64_t version; /* 0: only the size */

@@ -1,0 +1,260 @@
+/* undo_thing.c - see undo_thing.h. */
+#include "journal/undo_thing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "journal/base/clock.h"
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ENOMEM, "plan an undo");
+}
+
+/* ---- conflicts ---- */
+
+static void say_local_time(int64_t ns, char *text, size_t bytes)
+{
+    time_t s = (time_t)(ns / NS_PER_S);
+    struct tm local;
+    if (!localtime_r(&s, &local) || strftime(text, bytes, "%Y-%m-%d %H:%M:%S", &local) == 0)
+        text[0] = '\0';
+}
+
+static const char *say_outside(struct rewind *r, const struct node *node)
+{
+    char when[64];
+    char text[128];
+    if (!node || node->origin != ORIGIN_DISK)
+        return "removed or replaced outside ccfs";
+    say_local_time(node->attr.ctime, when, sizeof when);
+    snprintf(text, sizeof text, "changed outside ccfs, %s", when);
+    return arena_copy_text(&r->plan->memory, text);
+}
+
+/* An event that stands in the way is named later, by undo_plan.c, who can ask the journal. */
+static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t by,
+                               const struct node *node)
+{
+    switch (trouble) {
+    case TROUBLE_LATER:
+        return by ? "" : "a later event that is not part of this undo needs it";
+    case TROUBLE_EXISTS:
+        return "exists already: something else is there now";
+    case TROUBLE_BYTES:
+        return "its bytes are no longer in the vault";
+    case TROUBLE_FOLDER:
+        return by ? "" : "the folder that it was in is gone: removed outside ccfs";
+    case TROUBLE_FOREIGN:
+        return "it was made outside ccfs, in a folder that would go";
+    case TROUBLE_OUTSIDE:
+        return say_outside(r, node);
+    default:
+        return "the journal does not say enough about it";
+    }
+}
+
+int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble, uint64_t event,
+                   uint64_t by, const struct node *node, struct error *err)
+{
+    const char *copy = arena_copy_text(&r->plan->memory, path);
+    const char *reason = say_trouble(r, trouble, by, node);
+    if (!copy || !reason || plan_conflict(r->plan, copy, reason, by ? by : event) < 0)
+        return no_memory(err);
+    return 0;
+}
+
+int trouble_with(struct rewind *r, struct node *node, const struct event *e, enum trouble trouble,
+                 uint64_t by, struct error *err)
+{
+    if (node && node->troubled)
+        return 0;
+    if (node)
+        node->troubled = true;
+    return rewind_trouble(r, e->path, trouble, e->id, by, node, err);
+}
+
+int trouble_if_taken(struct rewind *r, const struct event *e, enum fate fate, struct error *err)
+{
+    if (fate != FATE_TAKEN)
+        return 0;
+    return rewind_trouble(r, e->path ? e->path : "", TROUBLE_UNKNOWN, e->id, 0, NULL, err);
+}
+
+/* ---- things ---- */
+
+struct thing *thing_of(const struct rewind *r, uint64_t object)
+{
+    return object ? map_get(&r->things, object, 0) : NULL;
+}
+
+struct thing *thing_make(struct rewind *r, uint64_t object)
+{
+    struct thing *t = thing_of(r, object);
+    if (t || !object)
+        return t;
+    t = arena_take(&r->plan->memory, sizeof *t);
+    if (!t || map_put(&r->things, object, 0, t) < 0)
+        return NULL;
+    t->object = object;
+    t->next = r->all;
+    r->all = t;
+    return t;
+}
+
+bool thing_is_inode(const struct attr *a, const struct attr *b)
+{
+    return a->ino == b->ino && ((a->mode ^ b->mode) & S_IFMT) == 0 &&
+           (a->born == b->born || !a->born || !b->born);
+}
+
+void thing_join(struct thing *t, struct node *node)
+{
+    const struct thing *other = node->thing;
+    t->node = node;
+    if (!other) {
+        node->thing = t;
+        return;
+    }
+    for (int i = 0; i < ASPECTS; i++)
+        if (!t->stays[i])
+            t->stays[i] = other->stays[i];
+}
+
+struct node *thing_node(struct thing *t, const struct slot *slot, const struct attr *known)
+{
+    if (t->node)
+        return t->node;
+    struct link *link = slot ? slot->in[VIEW_PAST] : NULL;
+    if (t->last.mode)
+        known = &t->last;
+    if (!link || link->node->thing || !thing_is_inode(&link->node->attr, known))
+        return NULL;
+    thing_join(t, link->node);
+    return link->node;
+}
+
+const struct attr *thing_known(const struct event *e)
+{
+    return e->after.mode ? &e->after : &e->before;
+}
+
+bool changes_content(enum op op)
+{
+    return op == OP_WRITE || op == OP_TRUNCATE;
+}
+
+/* Newest first: the first state that is told is the last one seen.  Write sessions overlap, so the
+ * change time decides between the events of one inode. */
+void thing_see(struct thing *t, const struct attr *attr, enum op op)
+{
+    if (!attr->mode) {
+        t->unclear |= !t->last.mode && changes_content(op);
+        return;
+    }
+    bool later = t->last.ctime && attr->ctime > t->last.ctime && thing_is_inode(attr, &t->last);
+    if (!t->last.mode || later)
+        t->last = *attr;
+}
+
+/* Of objects whose state an event does not tell itself: the change time has moved since. */
+void thing_see_before(struct thing *t, struct attr attr)
+{
+    attr.ctime = 0;
+    if (!t->last.mode && attr.mode)
+        t->last = attr;
+}
+
+static bool is_as_last_seen(const struct node *node)
+{
+    const struct thing *t = node->thing;
+    const struct attr *now = &node->attr;
+    if (node->origin != ORIGIN_DISK || S_ISDIR(now->mode))
+        return true;
+    if (!t || t->unclear)
+        return false;
+    if (!t->last.mode)
+        return true; /* only its name was ever recorded, and that was found */
+    if (!thing_is_inode(now, &t->last))
+        return false;
+    if (t->last.ctime && now->ctime != t->last.ctime)
+        return false;
+    return !S_ISREG(now->mode) || (now->size == t->last.size && now->mtime == t->last.mtime);
+}
+
+int thing_verify(struct rewind *r, struct node *node, const struct event *e, struct error *err)
+{
+    if (node->verified)
+        return !node->troubled;
+    node->verified = true;
+    if (is_as_last_seen(node))
+        return 1;
+    TRY(trouble_with(r, node, e, TROUBLE_OUTSIDE, 0, err));
+    return 0;
+}
+
+int thing_note_gone(struct rewind *r, struct node *node, const struct event *e, uint64_t by,
+                    struct error *err)
+{
+    if (node->gone_event)
+        return 0;
+    node->gone_event = e->id;
+    node->gone_by = by;
+    node->gone_path = arena_copy_text(&r->plan->memory, e->path);
+    return node->gone_path ? 0 : no_memory(err);
+}
+
+uint64_t rewind_staying(const struct link *link)
+{
+    const struct thing *t = link->node->thing;
+    uint64_t newest = link->stays > link->node->touched_by ? link->stays : link->node->touched_by;
+    for (int i = 0; t && i < ASPECTS; i++)
+        if (t->stays[i] > newest)
+            newest = t->stays[i];
+    return newest;
+}
+
+uint64_t node_removed_by(const struct node *node)
+{
+    uint64_t by = 0;
+    for (const struct link *link = node->links; link; link = link->of_node)
+        if (!link->at[VIEW_TARGET] && link->stays > by)
+            by = link->stays;
+    return by;
+}
+
+void link_target(struct link *link, struct slot *slot, const struct event *e)
+{
+    link_move(link, VIEW_TARGET, slot);
+    if (!link->event)
+        link->event = e->id;
+}
+
+void link_stays(struct link *link, const struct event *e, enum fate fate)
+{
+    if (link && fate == FATE_STAYS && !link->stays)
+        link->stays = e->id;
+}
+
+size_t node_names_left(const struct node *node)
+{
+    size_t known = node_count_in(node, VIEW_DISK);
+    size_t unknown =
+        node->origin == ORIGIN_DISK && !S_ISDIR(node->attr.mode) && node->attr.nlink > known
+            ? node->attr.nlink - known
+            : 0;
+    return node_count_in(node, VIEW_TARGET) + unknown;
+}
+
+int thing_find_survivor(struct rewind *r, const struct attr *known, struct node **out,
+                        struct error *err)
+{
+    *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
+    if (*out || r->searched)
+        return 0;
+    r->searched = true;
+    TRY(tree_search(r->tree, &r->inos, err));
+    *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
+    return 0;
+}

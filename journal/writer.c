@@ -97,6 +97,9 @@ static int store_batch(struct writer *w, uint64_t *position, struct error *err)
         TRY(store_one(w, r, err));
         *position = intake_behind(w->in, r, intake_head(w->in));
     }
+    int r = FAULT_ERROR("writer_commit");
+    if (r < 0)
+        return error_set(err, -r, "write the journal");
     return transaction_commit(&t, err);
 }
 

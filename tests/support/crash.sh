@@ -45,7 +45,7 @@ daemon_pid() {
 }
 
 daemon_lives() {
-    ! flock --nonblock "$raw/.ccfs/lock" true
+    [[ -e $raw/.ccfs/lock ]] && ! flock --nonblock "$raw/.ccfs/lock" true
 }
 
 daemon_is_killed() {

@@ -164,16 +164,27 @@ static void do_rename(void)
     (void)!rename(some_path(), some_path());
 }
 
-static void do_exchange(void)
+/* CRASH_LOAD_ALL in the environment: also what is hard to undo, kill or no kill: many hard links, and
+ * exchanged folders. */
+static bool all;
+
+static bool is_folder(const char *path)
 {
-    (void)!syscall(SYS_renameat2, AT_FDCWD, some_path(), AT_FDCWD, some_path(), RENAME_EXCHANGE);
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool links; /* CRASH_LOAD_LINKS in the environment: hard links too */
+static void do_exchange(void)
+{
+    const char *a = some_path();
+    const char *b = some_path();
+    if (all || (!is_folder(a) && !is_folder(b)))
+        (void)!syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+}
 
 static void do_link(void)
 {
-    if (links)
+    if (all)
         (void)!link(some_path(), some_path());
 }
 
@@ -298,7 +309,7 @@ int main(int argc, char **argv)
         return 2;
     }
     umask(022);
-    links = getenv("CRASH_LOAD_LINKS") != NULL;
+    all = getenv("CRASH_LOAD_ALL") != NULL;
     dice = strtoull(argv[2], NULL, 10) * UINT64_C(0x9e3779b97f4a7c15) + 0x1234567;
     for (int i = 0; i < 16; i++)
         roll(2);

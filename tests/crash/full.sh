@@ -1,0 +1,156 @@
+#!/bin/bash
+# full.sh - a disk that is full, a quota that is used up, a device that fails: operations are refused,
+# nothing is lost, and when there is room again all goes on.
+# shellcheck source=tests/support/crash.sh
+. "$(dirname "$0")/../support/crash.sh"
+
+PATH=$PATH:/usr/sbin:/sbin
+seed=${SEED:-$RANDOM}
+say "seed $seed"
+
+# ---- an error where it hurts, at every step that can have one
+
+readonly errors=(vault_copy vault_block vault_move vault_link vault_sync intake_sync write rename
+    truncate writer_commit)
+
+# Two passages fail, the disk is well again: the undo takes back what was done all the same.
+when_errors_are_injected() {
+    local point
+    if [[ -z ${CCFS_FAULTS:-} || $CCFS_FAULTS == 0 ]]; then
+        say "SKIPPED: injected errors, which this build has not (cmake -D CCFS_FAULTS=ON)"
+        return
+    fi
+    given_tree "$seed"
+    for point in "${errors[@]}"; do
+        when_served "CCFS_FAIL=$point:5:2:2"
+        daemon_lives || fail "EIO of $point at the start: $(<"$work/mount.said")"
+        "$load" "$mnt/Projects/load" "$seed" story
+        "$load" "$mnt/Projects/load" "$seed" steps 200
+        daemon_lives || fail "EIO of $point ends the daemon"
+        until_it_takes "$mnt/Projects/load/again"
+        when_gone
+        then_start_is_back "EIO of $point"
+        then_no_orphans "EIO of $point"
+    done
+    say "${#errors[@]} kinds of EIO: refused, nothing lost, and on it goes"
+}
+
+# The writer tries again each second.
+until_it_takes() { # FILE
+    local i
+    for ((i = 0; i < 100; i++)); do
+        { echo again >"$1"; } 2>/dev/null && return 0
+        sleep 0.1
+    done
+    fail "there is room again, and nothing is taken"
+}
+
+# ---- no room
+
+small=''
+
+end_full() {
+    local code=$?
+    cd /
+    if [[ -n $small ]]; then
+        when_gone
+        umount "$small" 2>/dev/null || umount -l "$small" 2>/dev/null || true
+    fi
+    (exit "$code")
+    end
+}
+
+given_small_disk() { # FILESYSTEM SIZE [MOUNT-OPTION]
+    local image=$work/small.img
+    small=$work/small
+    mkdir -p "$small"
+    truncate -s "$2" "$image"
+    "mkfs.$1" -q "$image"
+    if ! mount -o "loop${3:+,$3}" "$image" "$small" 2>/dev/null; then
+        small=''
+        return 1
+    fi
+    trap end_full EXIT
+    raw=$small/workspace
+    ccfs init >/dev/null
+}
+
+disk_is_done_with() {
+    umount "$small"
+    small=''
+    rm -f "$work/small.img"
+}
+
+fill() { # FILE
+    head -c 2G /dev/zero >"$1" 2>/dev/null || true
+}
+
+# A load on a full disk: whatever it gets or does not get, nothing that was there is lost.
+then_a_full_disk_loses_nothing() { # WHAT FILLER
+    given_tree "$seed"
+    when_served
+    "$load" "$mnt/Projects/load" "$seed" steps 100
+    fill "$2"
+    if { head -c 1M /dev/zero >"$mnt/Projects/load/more"; } 2>/dev/null; then
+        fail "$1: it is not full"
+    fi
+    "$load" "$mnt/Projects/load" $((seed + 1)) 2 2
+    daemon_lives || fail "$1: the daemon ended: $(tail -n 3 "$raw/.ccfs/daemon.log")"
+    rm -f "$2"
+    until_it_takes "$mnt/Projects/load/again"
+    "$load" "$mnt/Projects/load" $((seed + 2)) steps 100
+    when_gone
+    then_start_is_back "$1"
+    then_no_orphans "$1"
+
+    # full, and killed while it is
+    when_served
+    "$load" "$mnt/Projects/load" $((seed + 3)) 2 1 &
+    local loader=$!
+    sleep 0.3
+    fill "$2"
+    sleep 0.3
+    daemon_is_killed
+    wait "$loader" || true
+    when_gone
+    rm -f "$2"
+    then_start_is_back "$1, and a kill"
+    then_no_orphans "$1, and a kill"
+    say "$1: nothing lost, and on it goes"
+}
+
+when_the_disk_is_full() {
+    local filesystem
+    for filesystem in ext4 xfs; do
+        if ! command -v "mkfs.$filesystem" >/dev/null || ! given_small_disk "$filesystem" 330M; then
+            say "SKIPPED: a small $filesystem cannot be made or mounted here"
+            continue
+        fi
+        then_a_full_disk_loses_nothing "full $filesystem" "$small/filler"
+        disk_is_done_with
+    done
+}
+
+# A project quota on the workspace: the disk has room, the folder has not.
+when_a_quota_is_used_up() {
+    if ! command -v xfs_quota >/dev/null || ! given_small_disk xfs 400M prjquota; then
+        say "SKIPPED: no project quota on XFS here"
+        return
+    fi
+    if ! xfs_quota -x -c "project -s -p $raw 42" -c 'limit -p bhard=80m 42' "$small" >/dev/null; then
+        say "SKIPPED: xfs_quota cannot set a project quota here"
+        disk_is_done_with
+        return
+    fi
+    then_a_full_disk_loses_nothing "used-up quota" "$raw/Research/filler"
+    disk_is_done_with
+}
+
+given_workspace
+when_errors_are_injected
+if ((EUID == 0)); then
+    when_the_disk_is_full
+    when_a_quota_is_used_up
+else
+    say "SKIPPED: full disks, which need root for a loop mount"
+fi

@@ -1,6 +1,9 @@
 /* Only some of what was done is taken back: what can be separated is, what cannot is a conflict
  * that names the event or the outside change in the way, and then nothing is touched. */
+#include <fcntl.h>
+
 #include "journal/base/clock.h"
+#include "journal/base/fd.h"
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"
 
@@ -197,6 +200,21 @@ static void bytes_that_left_the_vault_are_missed(void **state)
     mediator_close(&m);
 }
 
+static void a_shortened_version_is_not_taken_for_the_bytes(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    uint64_t written = do_write(&m, "g", 0, "x", CAPTURE_COPY);
+    struct vault *vault = journal_vault(m.journal);
+    for (uint64_t version = 1; version < 20; version++) {
+        CLEANUP(fd_close) int fd = vault_open_version(vault, version, O_RDWR);
+        if (fd >= 0)
+            assert_int_equal(ftruncate(fd, 1), 0);
+    }
+    assert_conflict(&m, &written, 1, "g", "no longer in the vault");
+    mediator_close(&m);
+}
+
 static void a_deleted_file_needs_its_deleted_folder(void **state)
 {
     struct mediator m = given_workspace();
@@ -301,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_write_to_a_file_that_is_gone_names_who_removed_it),
         cmocka_unit_test(a_file_that_was_made_and_removed_again_needs_nothing),
         cmocka_unit_test(bytes_that_left_the_vault_are_missed),
+        cmocka_unit_test(a_shortened_version_is_not_taken_for_the_bytes),
         cmocka_unit_test(a_deleted_file_needs_its_deleted_folder),
         cmocka_unit_test(what_an_earlier_undo_took_back_is_not_in_the_way),
         cmocka_unit_test(the_folders_time_stays_where_the_outside_set_it),

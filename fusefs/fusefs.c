@@ -29,15 +29,24 @@
 
 /* ---- start ---------------------------------------------------------------------------------------- */
 
-static int open_journal(struct fusefs *fs, struct error *err)
+/* One that cannot be finished, for lack of room say, must not keep the workspace from being used: the next
+ * undo says that it waits. */
+static void finish_undo(struct fusefs *fs)
 {
     unsigned finished = 0;
+    struct error err = ERROR_NONE;
+    if (undo_resume(fs->journal, fs->root, &finished, &err) < 0)
+        log_line("an undo is still unfinished: %s", err.message);
+    if (finished)
+        log_line("finished %u undo that had been cut off", finished);
+}
+
+static int open_journal(struct fusefs *fs, struct error *err)
+{
     TRY(journal_open(fs->root, &fs->journal, err));
     fs->vault = journal_vault(fs->journal);
     journal_set_durability(fs->journal, fs->options->durability);
-    TRY(undo_resume(fs->journal, fs->root, &finished, err));
-    if (finished)
-        log_line("finished %u undo that had been cut off", finished);
+    finish_undo(fs);
     return journal_keep_proof(fs->journal, fs->options->signing_key, err);
 }
 

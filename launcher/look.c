@@ -21,14 +21,16 @@ static void wait_a_moment(void)
     nanosleep(&moment, NULL);
 }
 
-/* An undo that was cut off is finished before anything else happens (undo.h). */
-static int finish_undo(struct journal *journal, int root, struct error *err)
+/* An undo that was cut off is finished before anything else happens (undo.h).  One that cannot be, for
+ * lack of room say, must not keep anybody from looking; the next undo says that it waits. */
+static void finish_undo(struct journal *journal, int root)
 {
     unsigned finished = 0;
-    TRY(undo_resume(journal, root, &finished, err));
+    struct error err = ERROR_NONE;
+    if (undo_resume(journal, root, &finished, &err) < 0)
+        log_line("an undo is still unfinished: %s", err.message);
     if (finished)
         log_line("finished %u undo that had been interrupted", finished);
-    return 0;
 }
 
 /* One try: 0, -EBUSY when neither a daemon nor we have it right now. */
@@ -40,7 +42,8 @@ static int take(struct look *look, struct journal **journal, struct error *err)
     if (runs)
         return 0;
     TRY(journal_open(look->workspace.root, journal, err));
-    return finish_undo(*journal, look->workspace.root, err);
+    finish_undo(*journal, look->workspace.root);
+    return 0;
 }
 
 int look_take_journal(struct look *look, struct journal **journal, struct error *err)

@@ -6,7 +6,7 @@
 #   daemon_pid                  of it
 #   when_gone                   whatever is left of the mount is taken away
 #   then_start_is_back WHAT     undo of all since gives the start state to the last bit
-#   then_no_orphans             every file of the vault belongs to an event
+#   then_no_orphans WHAT        every file of the vault belongs to an event, and ccfs verify is content
 # shellcheck shell=bash
 
 # shellcheck source=tests/support/programs.sh
@@ -100,4 +100,5 @@ then_no_orphans() { # WHAT
     if comm -13 "$work/known" "$work/kept" | grep -q .; then
         fail "$1: in the vault, but of no event: $(comm -13 "$work/known" "$work/kept" | head -n 3)"
     fi
+    ccfs verify >"$work/verified" 2>&1 || fail "$1: ccfs verify: $(head -n 3 "$work/verified")"
 }

@@ -73,4 +73,13 @@ MUST_USE int undo_apply(struct journal *j, int root, struct undo_plan *plan, str
  * and whoever undoes before the next plan. */
 MUST_USE int undo_resume(struct journal *j, int root, unsigned *finished, struct error *err);
 
+/* ---- the way back: an undo's steps are events, and taking them back redoes what it undid ---- */
+
+/* The newest undo that was not taken back, and takes no undo back itself; 0: none.  -ENOENT: no
+ * journal. */
+MUST_USE int undo_last(int root, uint64_t *out, struct error *err);
+/* Steps of an undo that are not taken back.  *ids is yours (free()); count 0: nothing to do.
+ * -ENOENT: undo is no undo's number. */
+MUST_USE int undo_steps(int root, uint64_t undo, uint64_t **ids, size_t *count, struct error *err);
+
 #endif

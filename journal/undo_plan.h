@@ -6,7 +6,8 @@
  *   undo_loss.c     … what comes back, and what waits for it
  *   undo_thing.c    objects, found again, and what is in their way
  *   undo_order.c    the difference of two views becomes steps that never collide
- *   undo_apply.c    each step done, as an event of its own */
+ *   undo_apply.c    each step done, as an event of its own
+ *   undo_redo.c     which events those were */
 #ifndef JOURNAL_UNDO_PLAN_H
 #define JOURNAL_UNDO_PLAN_H
 

@@ -337,6 +337,8 @@ static void show_back(struct show *show, const struct event *e)
         strbuf_add_format(&show->line, "was undone by #%" PRIu64, e->undone_by);
     else if (can_be_undone(e))
         strbuf_add_format(&show->line, "ccfs undo %" PRIu64, e->id);
+    else if (e->op == OP_UNDO)
+        strbuf_add_format(&show->line, "ccfs redo %" PRIu64 " takes it back", e->id);
     else
         return;
     end_line(show);

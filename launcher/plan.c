@@ -31,7 +31,7 @@ static const struct table_column columns[TABLE_COLUMNS] = {
     [WHAT] = {.flexible = true},
 };
 
-static const struct {
+static const struct word {
     const char *verb;
     const char *adjective; /* of what it was; "" when the verb says it */
     bool has_size;
@@ -42,6 +42,22 @@ static const struct {
     [UNDO_RENAME] = {"rename back", "", false, "rename"},
     [UNDO_REMOVE] = {"remove", "created ", false, "remove"},
     [UNDO_RESET] = {"reset", "", false, "reset"},
+};
+
+/* An undo that is taken back itself: what was created or deleted then is a matter of where one stands. */
+static const struct word redo_words[] = {
+    [UNDO_BRING_BACK] = {"bring back", "", true, "bring_back"},
+    [UNDO_PUT_BACK] = {"put back", "", true, "put_back"},
+    [UNDO_RENAME] = {"rename", "", false, "rename"},
+    [UNDO_REMOVE] = {"remove", "", false, "remove"},
+    [UNDO_RESET] = {"reset", "", false, "reset"},
+};
+
+/* Who tells, in which words. */
+struct teller {
+    struct table *table;
+    const struct screen *screen;
+    const struct word *words;
 };
 
 struct list {
@@ -152,13 +168,14 @@ static void say_place(struct strbuf *out, const struct undo_item **items, size_t
     }
 }
 
-static void say_noun(struct strbuf *out, const struct undo_item **items, size_t count)
+static void say_noun(struct strbuf *out, const struct word *word, const struct undo_item **items,
+                     size_t count)
 {
     size_t folders = 0;
     for (size_t i = 0; i < count; i++)
         folders += S_ISDIR(items[i]->mode);
     bool many = count > 1;
-    strbuf_add_text(out, words[items[0]->verb].adjective);
+    strbuf_add_text(out, word->adjective);
     if (folders == 0)
         strbuf_add_text(out, many ? "files" : "file");
     else if (folders == count)
@@ -172,35 +189,36 @@ static void say_bytes(struct strbuf *out, const struct undo_item **items, size_t
     uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++)
         bytes += items[i]->bytes;
-    if (words[items[0]->verb].has_size && bytes)
+    if (bytes)
         render_size(out, bytes);
 }
 
-static void add_line(struct table *table, const struct undo_item **items, size_t count,
+static void add_line(const struct teller *t, const struct undo_item **items, size_t count,
                      const char *place)
 {
+    const struct word *word = &t->words[items[0]->verb];
     CLEANUP(strbuf_release) struct strbuf number = STRBUF_EMPTY;
     CLEANUP(strbuf_release) struct strbuf noun = STRBUF_EMPTY;
     CLEANUP(strbuf_release) struct strbuf size = STRBUF_EMPTY;
     CLEANUP(strbuf_release) struct strbuf to = STRBUF_EMPTY;
     render_count(&number, count);
-    say_noun(&noun, items, count);
-    say_bytes(&size, items, count);
+    say_noun(&noun, word, items, count);
+    if (word->has_size)
+        say_bytes(&size, items, count);
     if (items[0]->verb == UNDO_RENAME)
         render_name(&to, items[0]->path2);
     struct cell cells[TABLE_COLUMNS] = {
-        [VERB] = {.text = words[items[0]->verb].verb},
+        [VERB] = {.text = word->verb},
         [COUNT] = {.text = strbuf_text(&number)},
         [NOUN] = {.text = strbuf_text(&noun)},
         [SIZE] = {.text = strbuf_text(&size)},
         [WHAT] = {.text = place, .to = to.bytes ? strbuf_text(&to) : NULL},
     };
-    table_add(table, cells);
+    table_add(t->table, cells);
 }
 
 /* "shared/x  shared/y": two short names in one line. */
-static bool add_few(struct table *table, const struct screen *screen,
-                    const struct undo_item **items, size_t count)
+static bool add_few(const struct teller *t, const struct undo_item **items, size_t count)
 {
     CLEANUP(strbuf_release) struct strbuf names = STRBUF_EMPTY;
     if (count < 2 || count > FEW || items[0]->verb == UNDO_RENAME)
@@ -209,31 +227,32 @@ static bool add_few(struct table *table, const struct screen *screen,
         strbuf_add_text(&names, i ? "  " : "");
         add_path(&names, items[i]);
     }
-    if (text_columns(strbuf_text(&names)) > screen->columns / 3)
+    if (text_columns(strbuf_text(&names)) > t->screen->columns / 3)
         return false;
-    add_line(table, items, count, strbuf_text(&names));
+    add_line(t, items, count, strbuf_text(&names));
     return true;
 }
 
-static void add_group(struct table *table, const struct undo_item **items, size_t count)
+static void add_group(const struct teller *t, const struct undo_item **items, size_t count)
 {
     CLEANUP(strbuf_release) struct strbuf place = STRBUF_EMPTY;
     say_place(&place, items, count);
-    add_line(table, items, count, strbuf_text(&place));
+    add_line(t, items, count, strbuf_text(&place));
 }
 
-int plan_print(const struct undo_plan *plan, const struct screen *screen)
+int plan_print(const struct undo_plan *plan, const struct screen *screen, bool redo)
 {
     CLEANUP(list_release) struct list list = {0};
     CLEANUP(table_free) struct table *table = table_new(columns);
     TRY(table ? list_make(plan, &list) : -ENOMEM);
+    const struct teller t = {table, screen, redo ? redo_words : words};
     size_t at = 0;
     while (at < list.count && table_lines(table) < LINES_MOST) {
         size_t end = verb_end(&list, at);
         bool first = at == 0 || list.items[at - 1]->verb != list.items[at]->verb;
-        if (!first || !add_few(table, screen, list.items + at, end - at)) {
+        if (!first || !add_few(&t, list.items + at, end - at)) {
             end = group_end(&list, at);
-            add_group(table, list.items + at, end - at);
+            add_group(&t, list.items + at, end - at);
         }
         at = end;
     }

@@ -6,8 +6,8 @@
 #include "launcher/json.h"
 #include "launcher/render.h"
 
-/* At most about twenty lines, then "… and N more". */
-MUST_USE int plan_print(const struct undo_plan *plan, const struct screen *screen);
+/* At most about twenty lines, then "… and N more".  redo: it takes an undo back. */
+MUST_USE int plan_print(const struct undo_plan *plan, const struct screen *screen, bool redo);
 /* What stands in the way. */
 MUST_USE int plan_print_conflicts(const struct undo_plan *plan, const struct screen *screen);
 /* Fills the open object: events, items, conflicts. */

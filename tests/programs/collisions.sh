@@ -1,6 +1,7 @@
 #!/bin/bash
 # collisions.sh - several processes do everything with few names at once; what they did is undone,
-# and every bit is as it was.  SEED=N: those choices (how they interleave is chance); ROUNDS=N: more.
+# redone and undone, and every bit is as it was each time.  SEED=N: those choices (how they
+# interleave is chance); ROUNDS=N: more.
 # shellcheck source=tests/support/programs.sh
 . "$(dirname "$0")/../support/programs.sh"
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -20,21 +21,27 @@ undo_from() { # EVENT
         fail "seed $seed: ccfs undo $1-…: $(tail -n 5 "$work/undo.said")"
 }
 
+then_is_as() { # MANIFEST WHAT
+    manifest "$raw" >"$work/now"
+    manifest_same "$1" "$work/now" || fail "seed $seed: not as it was after $2"
+}
+
+# With the mount alive, or (every other time) with none.
 one_round() { # SEED
     local first
     manifest "$raw" >"$work/before"
     first=$(($(newest_event) + 1))
     collide_for "$1"
-    if (($1 % 2)); then
-        undo_from "$first"
-    else
-        ccfs umount >/dev/null || fail "ccfs umount"
-        undo_from "$first"
-        ccfs mount "$mnt" >/dev/null || fail "ccfs mount"
-    fi
-    manifest "$raw" >"$work/after"
-    manifest_same "$work/before" "$work/after" ||
-        fail "seed $seed: the undo of #$first and later did not give everything back"
+    (($1 % 2)) || ccfs umount >/dev/null || fail "ccfs umount"
+    manifest "$raw" >"$work/hammered"
+    undo_from "$first"
+    then_is_as "$work/before" "the undo of #$first and later"
+    ccfs redo --yes >"$work/redo.said" 2>&1 ||
+        fail "seed $seed: ccfs redo: $(tail -n 5 "$work/redo.said")"
+    then_is_as "$work/hammered" "the redo"
+    undo_from "$first"
+    then_is_as "$work/before" "the undo of what was redone"
+    (($1 % 2)) || ccfs mount "$mnt" >/dev/null || fail "ccfs mount"
 }
 
 given_workspace

@@ -1,0 +1,254 @@
+/* takeback.c - see takeback.h. */
+#include "launcher/takeback.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher/plan.h"
+
+void takeback_release(struct takeback *back)
+{
+    undo_plan_free(&back->plan);
+    look_close(&back->look);
+    strbuf_release(&back->title);
+    free(back->ids);
+}
+
+int takeback_add(struct takeback *back, uint64_t event)
+{
+    if (back->count == back->room) {
+        size_t room = back->room ? back->room * 2 : 256;
+        uint64_t *ids = realloc(back->ids, room * sizeof *ids);
+        if (!ids)
+            return -ENOMEM;
+        back->ids = ids;
+        back->room = room;
+    }
+    back->ids[back->count++] = event;
+    return 0;
+}
+
+/* Where no daemon runs, look_open() has finished what an earlier undo left. */
+static int finish_earlier(struct takeback *back, struct error *err)
+{
+    struct control *daemon = &back->look.daemon;
+    return daemon->fd < 0 ? 0 : control_ask(daemon, "undo-resume", NULL, NULL, err);
+}
+
+int takeback_open(struct takeback *back, const struct cli *cli, struct error *err)
+{
+    TRY(look_open(cli, &back->look, err));
+    return finish_earlier(back, err);
+}
+
+/* ---- showing ---- */
+
+static int say_nothing_to_do(const struct takeback *back)
+{
+    if (back->json)
+        printf("{\"events\":[],\"items\":[],\"conflicts\":[],\"applied\":false,\"result\":null}\n");
+    else
+        puts(back->nothing);
+    return EXIT_DONE;
+}
+
+static int print_json(const struct takeback *back, bool applied, struct error *err)
+{
+    CLEANUP(json_free) struct json *j = json_new();
+    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
+    plan_json(back->plan, j);
+    json_bool(j, "applied", applied);
+    if (applied) {
+        json_begin_object(j, "result");
+        json_uint(j, "undo", back->result.undo);
+        json_uint(j, "brought_back", back->result.brought_back);
+        json_uint(j, "put_back", back->result.put_back);
+        json_uint(j, "renamed", back->result.renamed);
+        json_uint(j, "removed", back->result.removed);
+        json_uint(j, "reset", back->result.reset);
+        json_end(j);
+    } else {
+        json_null(j, "result");
+    }
+    TRY(json_line(j, &line, err));
+    fputs(strbuf_text(&line), stdout);
+    return 0;
+}
+
+static int print_plan(const struct takeback *back, struct error *err)
+{
+    if (back->title.failed)
+        return error_set(err, ENOMEM, "show the plan");
+    printf("This takes back %s:\n", strbuf_text(&back->title));
+    if (plan_print(back->plan, &back->screen, back->redo) < 0)
+        return error_set(err, ENOMEM, "show the plan");
+    return 0;
+}
+
+static void add_part(struct strbuf *out, size_t count, const char *what)
+{
+    if (!count)
+        return;
+    strbuf_add_text(out, out->bytes ? ", " : "");
+    render_count(out, count);
+    strbuf_add_format(out, " %s", what);
+}
+
+static void print_result(const struct takeback *back)
+{
+    CLEANUP(strbuf_release) struct strbuf parts = STRBUF_EMPTY;
+    const struct undo_result *r = &back->result;
+    add_part(&parts, r->brought_back, "brought back");
+    add_part(&parts, r->put_back, "put back");
+    add_part(&parts, r->renamed, "renamed");
+    add_part(&parts, r->removed, "removed");
+    add_part(&parts, r->reset, "reset");
+    printf("done: %s.", parts.bytes ? strbuf_text(&parts) : "nothing was left to do");
+    if (r->undo && back->redo)
+        printf(" The way back: ccfs redo %" PRIu64, r->undo);
+    else if (r->undo)
+        printf(" The way back: ccfs redo");
+    putchar('\n');
+}
+
+/* ---- asking ---- */
+
+static bool may_ask(const struct takeback *back)
+{
+    return !back->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static bool agrees(void)
+{
+    char answer[16] = "";
+    fputs("Go on? [y/N] ", stdout);
+    fflush(stdout);
+    return fgets(answer, sizeof answer, stdin) && tolower((unsigned char)answer[0]) == 'y';
+}
+
+/* ---- doing ---- */
+
+static bool has_conflicts(const struct takeback *back)
+{
+    const struct undo_conflict *conflicts = NULL;
+    return undo_plan_conflicts(back->plan, &conflicts) > 0;
+}
+
+static void daemon_progress(void *context, uint64_t done, uint64_t total)
+{
+    render_progress(context, done, total);
+}
+
+static void own_progress(void *context, size_t done, size_t total)
+{
+    render_progress(context, done, total);
+}
+
+static int apply_by_daemon(struct takeback *back, struct screen *bar, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+    struct control *daemon = &back->look.daemon;
+    const uint64_t *ids = NULL;
+    size_t count = undo_plan_events(back->plan, &ids);
+    strbuf_add_text(&request, "undo ids=");
+    for (size_t i = 0; i < count; i++)
+        strbuf_add_format(&request, "%s%" PRIu64, i ? "," : "", ids[i]);
+    if (request.failed)
+        return error_set(err, ENOMEM, "ask the daemon to undo");
+    TRY(control_ask(daemon, strbuf_text(&request), daemon_progress, bar, err));
+    back->result = (struct undo_result){
+        .undo = control_number(daemon, "undo"),
+        .brought_back = control_number(daemon, "brought_back"),
+        .put_back = control_number(daemon, "put_back"),
+        .renamed = control_number(daemon, "renamed"),
+        .removed = control_number(daemon, "removed"),
+        .reset = control_number(daemon, "reset"),
+    };
+    return 0;
+}
+
+/* Under the lock nothing moves any more: the plan that counts is made here. */
+static int plan_again(struct takeback *back, struct journal *journal, struct error *err)
+{
+    TRY(journal_drain(journal, err));
+    undo_plan_free(&back->plan);
+    TRY(undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
+                       &back->plan, err));
+    if (has_conflicts(back))
+        return error_say(err, EEXIST,
+                         "nothing was undone: something changed meanwhile; look again with "
+                         "--dry-run");
+    return 0;
+}
+
+static int apply_here(struct takeback *back, struct journal *journal, struct screen *bar,
+                      struct error *err)
+{
+    struct undo_hooks hooks = {.progress = own_progress, .context = bar};
+    TRY(plan_again(back, journal, err));
+    return undo_apply(journal, back->look.workspace.root, back->plan,
+                      journal_actor(journal, getpid(), getuid(), getgid()), &hooks, &back->result,
+                      err);
+}
+
+static int apply(struct takeback *back, struct error *err)
+{
+    struct screen bar = screen_of(stderr);
+    CLEANUP(journal_close) struct journal *journal = NULL;
+    TRY(look_take_journal(&back->look, &journal, err));
+    return journal ? apply_here(back, journal, &bar, err) : apply_by_daemon(back, &bar, err);
+}
+
+/* ---- the verb ---- */
+
+/* Exit code, or -errno. */
+static int finish(struct takeback *back, struct error *err)
+{
+    TRY(apply(back, err));
+    if (back->json)
+        TRY(print_json(back, true, err));
+    else
+        print_result(back);
+    return EXIT_DONE;
+}
+
+static int decide(struct takeback *back, struct error *err)
+{
+    bool conflicts = has_conflicts(back);
+    bool ends_here = conflicts || back->dry_run;
+    if (back->json && ends_here)
+        TRY(print_json(back, false, err));
+    if (!back->json && !conflicts)
+        TRY(print_plan(back, err));
+    if (conflicts) {
+        struct screen screen = screen_of(stderr);
+        if (plan_print_conflicts(back->plan, &screen) < 0)
+            return error_set(err, ENOMEM, "show what is in the way");
+        return EXIT_CONFLICT;
+    }
+    if (back->dry_run)
+        return EXIT_DONE;
+    if (!back->yes && !may_ask(back))
+        return cli_misuse(back->verb, "it asks first, and there is no terminal: say --yes");
+    if (back->yes || agrees())
+        return finish(back, err);
+    puts("nothing was changed");
+    return EXIT_CONFLICT;
+}
+
+int takeback_run(struct takeback *back, struct error *err)
+{
+    const struct undo_item *items = NULL;
+    if (back->count == 0)
+        return say_nothing_to_do(back);
+    TRY(undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
+                       &back->plan, err));
+    if (undo_plan_items(back->plan, &items) == 0 && !has_conflicts(back))
+        return say_nothing_to_do(back);
+    return decide(back, err);
+}

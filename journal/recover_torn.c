@@ -1,7 +1,8 @@
 /* recover_torn.c - what a power loss left of the vault.
  *
  * Events reach the disk before some of the copies that they name (DURABILITY_RELAXED).  Such a copy
- * may be short, full of zeros or not there; whoever restored it would destroy once more. */
+ * may be short, full of zeros or not there; whoever restored it would destroy once more.  An inode
+ * that is not there was not destroyed either: the rename that would have moved it came too late. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ static int claimant_next(struct db *db, uint64_t from, struct claimant *out, str
     struct stmt q = db_query(
         db, "SELECT v.id, v.kept, iif(e.op IN (8, 9), e.r_size, e.b_size), e.ranges, e.id"
             " FROM version v JOIN event e ON e.id = v.event"
-            " WHERE v.id >= ?1 AND v.state = 1 AND v.kept IN (2, 3, 4) ORDER BY v.id LIMIT 1");
+            " WHERE v.id >= ?1 AND v.state = 1 AND v.kept IN (1, 2, 3, 4) ORDER BY v.id LIMIT 1");
     size_t bytes = 0;
     stmt_bind_int(&q, 1, (int64_t)from);
     int r = stmt_step(&q, err);
@@ -66,6 +67,17 @@ static int mark_torn(struct db *db, uint64_t version, struct error *err)
     return stmt_run(&q, err);
 }
 
+static void tell(const struct claimant *c)
+{
+    if (c->claim.kept == KEPT_INODE)
+        log_line("the power went before event %" PRIu64 " reached the disk: it left no trace there",
+                 c->event);
+    else
+        log_line("what event %" PRIu64 " destroyed did not reach the disk before the power loss: it "
+                 "cannot be undone",
+                 c->event);
+}
+
 /* A version that cannot be read now may be readable later: it stays, and undo will tell. */
 static int check(struct vault *v, struct db *db, const struct claimant *c, struct recovery *out,
                  struct error *err)
@@ -74,9 +86,7 @@ static int check(struct vault *v, struct db *db, const struct claimant *c, struc
     if (whole != 0)
         return 0;
     vault_set_aside(v, c->claim.version);
-    log_line("what event %" PRIu64 " destroyed did not reach the disk before the power loss: it "
-             "cannot be undone",
-             c->event);
+    tell(c);
     out->done.torn++;
     return mark_torn(db, c->claim.version, err);
 }

@@ -195,6 +195,8 @@ static int blocks_whole(struct vault *v, const struct vault_claim *claim)
 int vault_is_whole(struct vault *v, const struct vault_claim *claim)
 {
     struct stat st;
+    if (claim->kept == KEPT_INODE)
+        return vault_has(v, claim->version);
     CLEANUP(fd_close) int fd = vault_open_version(v, claim->version, O_RDONLY);
     if (fd < 0)
         return fd == -ENOENT || fd == -ELOOP ? 0 : fd;

@@ -11,6 +11,7 @@
 #include "journal/base/log.h"
 #include "journal/base/text.h"
 #include "journal/undo.h"
+#include "launcher/config.h"
 #include "launcher/when.h"
 
 #define PATIENCE_TRIES 50 /* of 100 ms: somebody else holds the journal for a moment */
@@ -33,6 +34,14 @@ static void finish_undo(struct journal *journal, int root)
         log_line("finished %u undo that had been interrupted", finished);
 }
 
+/* An undo without a daemon keeps what it replaces as a daemon would.  In doubt strictly. */
+static void choose_durability(struct look *look, struct journal *journal)
+{
+    CLEANUP(config_release) struct config config = {0};
+    bool known = config_load(&look->workspace, &config, NULL) == 0;
+    journal_set_durability(journal, known ? config.durability : DURABILITY_STRICT);
+}
+
 /* One try: 0, -EBUSY when neither a daemon nor we have it right now. */
 static int take(struct look *look, struct journal **journal, struct error *err)
 {
@@ -42,6 +51,7 @@ static int take(struct look *look, struct journal **journal, struct error *err)
     if (runs)
         return 0;
     TRY(journal_open(look->workspace.root, journal, err));
+    choose_durability(look, *journal);
     finish_undo(*journal, look->workspace.root);
     return 0;
 }

@@ -322,6 +322,31 @@ static void after_a_power_loss_a_missing_copy_is_known_as_such(void **state)
     journal_close(&j);
 }
 
+static void remove_a_file(struct journal *j, uint64_t *version)
+{
+    struct change change = CHANGE_NONE;
+    struct change_spec spec = {.op = OP_UNLINK,
+                               .path = "f",
+                               .version = vault_new(journal_vault(j)),
+                               .kept = KEPT_INODE};
+    assert_int_equal(attr_read(root, "f", &spec.before), 0);
+    assert_int_equal(journal_begin(j, &spec, &change, NULL), 0);
+    journal_confirm(&change, NULL); /* the rename into the vault did not reach the disk */
+    *version = spec.version;
+}
+
+static void a_removal_that_did_not_reach_the_disk_is_known_as_such(void **state)
+{
+    (void)state;
+    test_file_text(root, "f", "0123456789");
+    when_killed(remove_a_file);
+    another_boot();
+    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    assert_int_equal(journal_recovered(j).torn, 1);
+    journal_close(&j);
+    assert_true(test_exists(root, "f"));
+}
+
 static void blocks_that_lack_a_changed_byte_are_torn(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, leave_alone};
@@ -352,6 +377,7 @@ int main(void)
         STORY(after_a_kill_every_version_is_taken_as_it_is),
         STORY(after_a_power_loss_a_torn_copy_is_out_of_use),
         STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
+        STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),
         STORY(blocks_that_lack_a_changed_byte_are_torn),
 #undef STORY
     };

@@ -341,7 +341,7 @@ static struct link *misplaced(const struct order *o, const struct node *inner,
                               const struct node *outer)
 {
     struct link *found = NULL;
-    while (inner != o->tree->top) {
+    for (uint64_t left = o->tree->numbers; left > 0 && inner != o->tree->top; left--) {
         if (inner == outer)
             return found;
         struct link *link = node_link_in(inner, VIEW_STEP);
@@ -378,14 +378,33 @@ static int vacate(struct order *o, struct slot *slot, unsigned depth, struct err
     return r < 0 ? r : 1;
 }
 
+static bool is_inside_itself(const struct order *o, const struct link *link)
+{
+    return link->at[VIEW_STEP] && is_folder(link->node) &&
+           misplaced(o, link->at[VIEW_TARGET]->folder, link->node);
+}
+
+/* What makes way may bring the place into the folder that is to go there: looked at again until it
+ * holds.  Each round puts something where it belongs for good. */
+static int make_way(struct order *o, struct link *link, unsigned depth, struct error *err)
+{
+    struct slot *to = link->at[VIEW_TARGET];
+    int r = 1;
+    while (r > 0 && (to->in[VIEW_STEP] || is_inside_itself(o, link))) {
+        if (is_inside_itself(o, link))
+            r = leave_inside(o, link, depth, err);
+        if (r > 0)
+            r = vacate(o, to, depth, err);
+    }
+    return r;
+}
+
 static int put(struct order *o, struct link *link, unsigned depth, struct error *err)
 {
     struct slot *to = link->at[VIEW_TARGET];
     int r = make_folder(o, to->folder, depth, err);
-    if (r > 0 && link->at[VIEW_STEP] && is_folder(link->node))
-        r = leave_inside(o, link, depth, err);
     if (r > 0)
-        r = vacate(o, to, depth, err);
+        r = make_way(o, link, depth, err);
     if (r <= 0)
         return r;
     r = link->at[VIEW_STEP] ? emit_rename(o, link, to, err) : emit_place(o, link, err);

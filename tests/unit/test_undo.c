@@ -377,6 +377,32 @@ static void a_long_chain_of_renames_is_taken_back(void **state)
     play(&(struct story){given_logs, a_chain_of_renames});
 }
 
+/* The first folder that is to go into another must not find that one inside itself, because what was
+ * in the way went home meanwhile. */
+static void folders_that_hold_each_other_find_back(void **state)
+{
+    struct mediator m;
+    (void)state;
+    mediator_open(&m);
+    do_mkdir(&m, "p");
+    do_mkdir(&m, "p/a");
+    do_mkdir(&m, "p/a/n");
+    do_mkdir(&m, "a");
+    do_mkdir(&m, "x");
+    char *before = tree_look(&m);
+    uint64_t first = do_rename(&m, "x", "o");
+    do_rename(&m, "p/a", "t");
+    do_rename(&m, "t/n", "x");
+    do_rename(&m, "p", "x/p");
+    do_rename(&m, "o", "p");
+    do_rename(&m, "a", "t/n");
+    do_rename(&m, "t", "a");
+    undo_range(&m, first, 0);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +422,7 @@ int main(void)
         cmocka_unit_test(what_was_locked_against_its_owner_is_opened),
         cmocka_unit_test(a_removed_file_comes_back_as_it_was_when_it_was_removed),
         cmocka_unit_test(a_long_chain_of_renames_is_taken_back),
+        cmocka_unit_test(folders_that_hold_each_other_find_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

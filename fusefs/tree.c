@@ -470,8 +470,11 @@ static int move_apply(struct fusefs *fs, struct move *m, const struct change_spe
     bool copied = destroys && !preimage_is_inode(fs, spec->version, &m->target);
     if (m->target_node && (copied || !destroys) && !(m->flags & RENAME_EXCHANGE))
         node_pin(fs->nodes, m->target_node); /* whoever has it open goes on with it */
-    if (renameat2(m->from.dir, m->from.name, m->to.dir, m->to.name, m->flags) < 0) {
-        int r = -errno;
+    int r = FAULT_ERROR("rename");
+    if (r == 0 && renameat2(m->from.dir, m->from.name, m->to.dir, m->to.name, m->flags) < 0)
+        r = -errno;
+    FAULT_POINT("renamed");
+    if (r < 0) {
         if (copied) /* it looks like a file that lives nowhere else */
             vault_discard(fs->vault, spec->version);
         return r;

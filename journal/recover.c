@@ -289,17 +289,23 @@ static int open_session_next(struct db *db, uint64_t behind, struct open_session
     return out->path ? 1 : error_set(err, ENOMEM, "recover the journal");
 }
 
-/* Where the object went after the session began: renamed, or kept in the vault. */
+/* Where the object is since its last move, before or after the session began: renamed, exchanged, or kept
+ * in the vault, because it was removed or replaced. */
 static int place_since(struct db *db, const struct open_session *o, char **path, uint64_t *version,
                        struct error *err)
 {
     CLEANUP(stmt_done)
-    struct stmt q =
-        db_query(db, "SELECT p.bytes, e.version FROM event e LEFT JOIN path p ON p.id = e.path2"
-                     " WHERE e.object = ?1 AND e.id > ?2 AND e.outcome = 0"
-                     " AND e.op IN (6, 8, 9) ORDER BY e.id DESC LIMIT 1");
+    struct stmt q = db_query(
+        db, "SELECT iif(e.object = ?1, q.bytes, iif(e.op = 9, p.bytes, NULL)), e.version FROM event e"
+            " LEFT JOIN path p ON p.id = e.path LEFT JOIN path q ON q.id = e.path2"
+            " WHERE e.id IN (SELECT id FROM event WHERE object = ?1"
+            "  UNION SELECT id FROM event WHERE id > ?2 AND replaced = ?1"
+            "  UNION SELECT id FROM event WHERE replaced = ?1 AND"
+            "   path2 = (SELECT id FROM path WHERE bytes = ?3))"
+            " AND e.outcome = 0 AND e.op IN (6, 8, 9) ORDER BY e.id DESC LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)o->object);
     stmt_bind_int(&q, 2, (int64_t)o->id);
+    stmt_bind_bytes(&q, 3, o->path, strlen(o->path));
     int r = stmt_step(&q, err);
     if (r != 1)
         return r;

@@ -4,7 +4,7 @@
 # nothing of nobody, and the undo gives the start state to the last bit.
 #
 # KILLS=N random kills (default 4), POINTS=N of the fault points' passages (default 14, "all"),
-# SEED=N.
+# SEED=N, NAMES='POINT...'.
 # shellcheck source=tests/support/crash.sh
 . "$(dirname "$0")/../support/crash.sh"
 
@@ -45,9 +45,11 @@ at_point() { # POINT:N ; 1: the story ended without passing it
     ((passed))
 }
 
-readonly names=(intake_reserved begin_filled intake_pending intake_done intake_finish intake_finished
-    created renamed write_kept write_applied block_kept swap_made swapped vault_copied
-    vault_moved vault_synced writer_committed writer_moved_tail fail_recorded)
+# vault_linked stands apart: what is only linked, not yet replaced, has a newer change time after the
+# kill, which an undo takes for a change from outside.
+read -r -d '' -a names <<<"${NAMES:-intake_reserved begin_filled intake_pending intake_done intake_finish
+    intake_finished created renamed write_kept write_applied block_kept swap_made swapped vault_copied
+    vault_moved vault_synced writer_committed writer_moved_tail fail_recorded}" || true
 
 at_every_point() {
     local name n done=0 missing=()

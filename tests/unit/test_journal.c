@@ -553,6 +553,61 @@ static void a_write_session_cut_off_ends_with_what_may_have_changed(void **state
         1);
 }
 
+/* As a program does that goes on with a file that was removed or replaced. */
+static void write_to_what_is_in_the_vault(struct journal *j, struct change_spec *gone)
+{
+    struct vault *v = journal_vault(j);
+    struct change c = CHANGE_NONE;
+    uint64_t event = 0;
+    struct attr before = gone->op == OP_RENAME ? gone->before2 : gone->before;
+    int fd = openat(root, "f", O_RDWR);
+    gone->version = vault_new(v);
+    gone->kept = KEPT_INODE;
+    if (journal_begin(j, gone, &c, NULL) < 0 ||
+        vault_move_in(v, gone->version, root, "f", NULL) < 0)
+        _exit(1);
+    journal_confirm(&c, NULL);
+    const struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = before};
+    if (journal_write_begin(j, &spec, &event, NULL) < 0 || pwrite(fd, "more", 4, 10) != 4)
+        _exit(1);
+}
+
+static void write_to_a_removed_file(struct journal *j)
+{
+    struct change_spec gone = {.op = OP_UNLINK, .path = "f"};
+    if (attr_read(root, "f", &gone.before) < 0)
+        _exit(1);
+    write_to_what_is_in_the_vault(j, &gone);
+}
+
+static void write_to_a_replaced_file(struct journal *j)
+{
+    struct change_spec gone = {.op = OP_RENAME, .path = "g", .path2 = "f"};
+    test_file_text(root, "g", "another");
+    if (attr_read(root, "f", &gone.before2) < 0 || attr_read(root, "g", &gone.before) < 0)
+        _exit(1);
+    write_to_what_is_in_the_vault(j, &gone);
+}
+
+static void a_write_session_of_a_file_that_is_gone_ends_with_what_is_in_the_vault(void **state)
+{
+    static void (*const works[])(struct journal *) = {write_to_a_removed_file,
+                                                      write_to_a_replaced_file};
+    remove_folder(state); /* each round has its own */
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        make_folder(state);
+        test_file_text(root, "f", "1234");
+        when_killed(works[i], "none");
+        struct journal *j = NULL;
+        assert_int_equal(journal_open(root, &j, NULL), 0);
+        assert_int_equal(journal_recovered(j).sessions, 1);
+        journal_close(&j);
+        assert_int_equal(ask("SELECT a_size FROM event WHERE op = 10"), 14);
+        remove_folder(state);
+    }
+    make_folder(state);
+}
+
 static void refuse_and_die(struct journal *j)
 {
     for (int i = 0; i < 5; i++)
@@ -639,6 +694,7 @@ int main(void)
         T(a_session_begins_and_ends_on_record),
         T(a_damaged_intake_is_refused_untouched),
         T(a_write_session_cut_off_ends_with_what_may_have_changed),
+        T(a_write_session_of_a_file_that_is_gone_ends_with_what_is_in_the_vault),
         T(refusals_survive_a_kill_with_their_count),
         T(a_full_disk_refuses_changes_and_records_again_when_there_is_room),
         T(a_kill_at_any_step_loses_no_change_and_invents_none),

@@ -255,6 +255,15 @@ static void run_steps(long count)
         deeds[roll(DEEDS)]();
 }
 
+static void write_large(const char *path, int flags)
+{
+    int fd = open(path, flags | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return;
+    (void)!write(fd, data, 200000);
+    close(fd);
+}
+
 /* Each on names of its own, so that none fails for want of the one before. */
 static void run_story(void)
 {
@@ -277,7 +286,13 @@ static void run_story(void)
     (void)!removexattr("d", "user.load");
     (void)!chmod("d", 0600);
     mkdir("e", 0755);
+    mkdir("e/e", 0755);
+    rmdir("e"); /* refused */
+    rmdir("e/e");
     rmdir("e");
+    write_large("l", O_CREAT | O_EXCL);
+    write_large("l", 0);
+    write_large("l", O_TRUNC);
     mkfifo("p", 0600);
     unlink("p");
     (void)!chdir("..");

@@ -11,6 +11,7 @@
 
 #include "fusefs/fusefs.h"
 #include "fusefs/zone.h"
+#include "launcher/net/policy.h"
 #include "launcher/workspace.h"
 
 #define CONFIG_ZONE_LIMIT 256
@@ -31,6 +32,7 @@ struct config {
         uint64_t files;        /* open in one process */
         uint64_t tmp_bytes;    /* of its private /tmp, and of its home */
     } sandbox;
+    struct net_wish network;
 };
 
 /* *out is yours, config_release() it, also after an error. */

@@ -18,7 +18,7 @@ arrows=(
 # Each library has one door: a pattern of headers, a pattern of the files that may include them.
 doors=(
     '^sqlite3(ext)?\.h$ ^(journal/db(_private\.h|\.c)|tests/.*)$'
-    '^(cjson/)?cJSON\.h$ ^(launcher/(config|json|config_json)\.[ch]|tests/.*)$'
+    '^(cjson/)?cJSON\.h$ ^(launcher/(config(_[a-z]+)?|json)\.[ch]|tests/.*)$'
     '^curl/ ^launcher/http\.c$'
     '^(fuse3/)?(cu|f)use(_[a-z]+)?\.h$ ^(fusefs/.*|tests/.*)$'
     '^linux/fuse\.h$ ^(fusefs/.*|tests/.*)$'

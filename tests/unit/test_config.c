@@ -82,6 +82,29 @@ static void every_key_reaches_its_place(void **state)
     assert_int_equal(house->config.sandbox.tmp_bytes, 128 << 20);
 }
 
+static void the_network_is_a_mode_its_name_servers_and_its_domains(void **state)
+{
+    struct house *house = *state;
+    const struct net_wish *wish = &house->config.network;
+    assert_int_equal(parse(house, "{}"), 0);
+    assert_int_equal(wish->mode, NET_INTERNET);
+    assert_false(wish->given);
+    assert_true(wish->defaults);
+    assert_int_equal(parse(house, "{\"network\":{\"mode\":\"allowlist\",\"dns\":[\"9.9.9.9\"],"
+                                  "\"allow\":[\"*.Example.com\",\"git.example.net:8443\"],"
+                                  "\"defaults\":false}}"),
+                     0);
+    assert_int_equal(wish->mode, NET_ALLOWLIST);
+    assert_true(wish->given);
+    assert_false(wish->defaults);
+    assert_int_equal(wish->dns_count, 1);
+    assert_int_equal(wish->dns[0].s_addr, htonl(0x09090909));
+    assert_int_equal(wish->allow_count, 2);
+    assert_string_equal(wish->allow[0].name, "example.com");
+    assert_true(wish->allow[0].below);
+    assert_int_equal(wish->allow[1].port, 8443);
+}
+
 static void given_zones_replace_the_default_of_their_folder_and_add_others(void **state)
 {
     struct house *house = *state;
@@ -142,6 +165,18 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"{\"sandbox\":{\"processes\":-1}}", "sandbox.processes: must be a whole number"},
         {"{\"sandbox\":{\"processes\":1e999}}", "sandbox.processes: must be a whole number"},
         {"{\"sandbox\":{\"files\":null}}", "sandbox.files: must be a whole number"},
+        {"{\"network\":\"none\"}", "network: must be an object, not a text"},
+        {"{\"network\":{\"mode\":\"open\"}}",
+         "network.mode: must be \"internet\", \"none\" or \"allowlist\""},
+        {"{\"network\":{\"dns\":\"1.1.1.1\"}}", "network.dns: must be a list, not a text"},
+        {"{\"network\":{\"dns\":[\"::1\"]}}", "network.dns.1: must be the IPv4 address"},
+        {"{\"network\":{\"dns\":[\"1.1.1.1\",\"127.0.0.53\"]}}",
+         "network.dns.2: is the host's own loopback"},
+        {"{\"network\":{\"dns\":[\"1.1.1.1\",\"1.1.1.2\",\"1.1.1.3\",\"1.1.1.4\",\"1.1.1.5\"]}}",
+         "network.dns.5: more than 4"},
+        {"{\"network\":{\"allow\":[\"a.example\",7]}}", "network.allow.2: must be a text"},
+        {"{\"network\":{\"allow\":[\"https://a.example\"]}}",
+         "network.allow.1: name the host alone"},
         {"", "not JSON near line 1"},
         {"{\n\n\"zones\":}", "not JSON near line 3"},
         {"{} {}", "something follows the object, on line 1"},
@@ -221,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(an_empty_object_gives_the_defaults),
         STORY(every_key_reaches_its_place),
+        STORY(the_network_is_a_mode_its_name_servers_and_its_domains),
         STORY(given_zones_replace_the_default_of_their_folder_and_add_others),
         STORY(what_is_wrong_is_refused_with_its_place),
         STORY(a_zone_behind_a_symlink_is_refused),

@@ -2,37 +2,25 @@
  *
  *   (1) A row is input: a journal file may have been handed over by somebody else.  What does not
  * fit its type ends the walk with -EBADMSG and the event's number; nothing is guessed. (2) A walk
- * holds one row: memory does not depend on how many events there are. (3) SQL is put together from
- * constant pieces only; values are bound. */
+ * holds one row: memory does not depend on how many events there are. */
 #include "journal/history.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
 #include "journal/base/text.h"
-#include "journal/db.h"
+#include "journal/history_view.h"
 #include "journal/journal.h"
 
 #define TEXT_MOST 65536u              /* bytes of a path or a command line */
 #define BLOB_MOST (16u * 1024 * 1024) /* bytes of ranges or extended attributes */
-#define BURST_NS (2 * NS_PER_S)
-#define FEW_PATHS 1000
-
-struct history {
-    struct db *db;
-    struct strbuf exe; /* these three hold what history_actor() returned */
-    struct strbuf cmdline;
-    struct strbuf container;
-};
 
 int history_open(int root, struct history **out, struct error *err)
 {
@@ -304,155 +292,10 @@ static int row_event(struct row *row, struct event *out, struct error *err)
                      out->id, row->damage);
 }
 
-/* ---- a filter becomes SQL ---- */
+/* ---- walking ---- */
 
-enum bound {
-    BOUND_PATH = 1,
-    BOUND_BELOW,  /* "path/" … */
-    BOUND_BEHIND, /* … up to "path0", which sorts just behind all of it */
-    BOUND_SESSION,
-    BOUND_SINCE,
-    BOUND_UNTIL,
-    BOUND_OP,
-    BOUND_OUTCOME,
-    BOUND_FIRST,
-    BOUND_LAST,
-};
-
-#define IDS_OF_PATH                                                                                \
-    "(SELECT id FROM path WHERE bytes=?1 UNION ALL"                                                \
-    " SELECT id FROM path WHERE bytes>=?2 AND bytes<?3)"
-/* Few paths: their events by index.  Many: event by event, newest first is found soon. */
-#define BY_FEW_PATHS                                                                               \
-    " AND e.id IN (SELECT id FROM event WHERE path IN " IDS_OF_PATH                                \
-    " UNION SELECT id FROM event WHERE path2 IS NOT NULL AND path2 IN " IDS_OF_PATH ")"
-#define BY_MANY_PATHS " AND (+e.path IN " IDS_OF_PATH " OR +e.path2 IN " IDS_OF_PATH ")"
-/* op_changes(), outcome ok or open, not EVENT_BY_UNDO */
-#define IS_CHANGE " AND e.op BETWEEN 1 AND 16 AND e.outcome IN (0,3) AND e.flags&4=0"
-
-/* What an agent did or tried, and undos: the rest only says when the journal ran and was read. */
-#define IS_DEED " AND (e.op<32 OR e.op=35)"
-#define NEWEST_FIRST " ORDER BY e.id DESC"
-
-struct search {
-    const struct history_filter *filter;
-    bool by_path;
-    bool few_paths;
-    struct strbuf below;
-    struct strbuf behind;
-    uint64_t first_id;
-    uint64_t last_id;
-};
-
-static void search_done(struct search *search)
-{
-    strbuf_release(&search->below);
-    strbuf_release(&search->behind);
-}
-
-static void bind_path(const struct search *search, struct stmt *s)
-{
-    const char *path = search->filter->path;
-    stmt_bind_bytes(s, BOUND_PATH, path, strlen(path));
-    stmt_bind_bytes(s, BOUND_BELOW, search->below.data, search->below.bytes);
-    stmt_bind_bytes(s, BOUND_BEHIND, search->behind.data, search->behind.bytes);
-}
-
-static int count_paths(struct history *h, struct search *search, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(h->db, "SELECT count(*) FROM (SELECT 1 FROM path"
-                                    " WHERE bytes>=?2 AND bytes<?3 AND bytes IS NOT ?1 LIMIT ?4)");
-    bind_path(search, &s);
-    stmt_bind_int(&s, 4, FEW_PATHS);
-    TRY(stmt_step(&s, err));
-    search->few_paths = stmt_int(&s, 0) < FEW_PATHS;
-    return 0;
-}
-
-static int search_prepare(struct history *h, const struct history_filter *filter,
-                          struct search *search, struct error *err)
-{
-    search->filter = filter;
-    search->by_path = filter->path && *filter->path;
-    search->first_id = filter->first_id;
-    search->last_id = filter->last_id;
-    if (!search->by_path)
-        return 0;
-    strbuf_add_format(&search->below, "%s/", filter->path);
-    strbuf_add_format(&search->behind, "%s0", filter->path);
-    if (search->below.failed || search->behind.failed)
-        return error_set(err, ENOMEM, "read the journal");
-    return count_paths(h, search, err);
-}
-
-static struct stmt search_query(struct history *h, const struct search *search, const char *select,
-                                const char *order)
-{
-    const struct history_filter *f = search->filter;
-    const char *by_path = search->few_paths ? BY_FEW_PATHS : BY_MANY_PATHS;
-    CLEANUP(strbuf_release) struct strbuf sql = STRBUF_EMPTY;
-    strbuf_add_format(
-        &sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s", select, search->by_path ? by_path : "",
-        f->session ? " AND e.session=?4" : "", f->since ? " AND e.time>=?5" : "",
-        f->until ? " AND e.time<?6" : "", f->op != OP_NONE ? " AND e.op=?7" : "",
-        f->outcome >= 0 ? " AND e.outcome=?8" : "", search->first_id ? " AND e.id>=?9" : "",
-        search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "", order);
-    struct stmt s = db_query_once(h->db, strbuf_text(&sql));
-    if (search->by_path)
-        bind_path(search, &s);
-    if (f->session)
-        stmt_bind_int(&s, BOUND_SESSION, (int64_t)f->session);
-    if (f->since)
-        stmt_bind_int(&s, BOUND_SINCE, f->since);
-    if (f->until)
-        stmt_bind_int(&s, BOUND_UNTIL, f->until);
-    if (f->op != OP_NONE)
-        stmt_bind_int(&s, BOUND_OP, (int64_t)f->op);
-    if (f->outcome >= 0)
-        stmt_bind_int(&s, BOUND_OUTCOME, f->outcome);
-    if (search->first_id)
-        stmt_bind_int(&s, BOUND_FIRST, (int64_t)search->first_id);
-    if (search->last_id)
-        stmt_bind_int(&s, BOUND_LAST, (int64_t)search->last_id);
-    return s;
-}
-
-/* A glob that matches a folder matches what is below it. */
-static bool glob_matches(const char *glob, const char *path, const char *path2)
-{
-    return !glob || (path && fnmatch(glob, path, FNM_LEADING_DIR) == 0) ||
-           (path2 && fnmatch(glob, path2, FNM_LEADING_DIR) == 0);
-}
-
-/* Turns "the newest N" into bounds.  What is recorded meanwhile is above them. */
-static int search_limit(struct history *h, struct search *search, bool *empty, struct error *err)
-{
-    uint64_t found = 0;
-    CLEANUP(stmt_done)
-    struct stmt s = search_query(h, search,
-                                 "SELECT e.id,p.bytes,q.bytes FROM event e"
-                                 " LEFT JOIN path p ON p.id=e.path"
-                                 " LEFT JOIN path q ON q.id=e.path2",
-                                 search->filter->limit_deeds ? IS_DEED NEWEST_FIRST : NEWEST_FIRST);
-    while (found < search->filter->limit) {
-        int r = stmt_step(&s, err);
-        TRY(r);
-        if (r == 0)
-            break;
-        if (!glob_matches(search->filter->glob, stmt_text(&s, 1), stmt_text(&s, 2)))
-            continue;
-        uint64_t id = (uint64_t)stmt_int(&s, 0);
-        if (found++ == 0)
-            search->last_id = id;
-        search->first_id = id;
-    }
-    *empty = found == 0;
-    return 0;
-}
-
-static int row_walk(struct row *row, const char *glob, history_each *each, void *context,
-                    struct error *err)
+static int row_walk(struct row *row, const struct history_filter *filter, history_each *each,
+                    void *context, struct error *err)
 {
     for (;;) {
         int r = stmt_step(&row->stmt, err);
@@ -460,7 +303,7 @@ static int row_walk(struct row *row, const char *glob, history_each *each, void 
             return r;
         struct event event;
         TRY(row_event(row, &event, err));
-        if (!glob_matches(glob, event.path, event.path2))
+        if (!filter_fits(filter, event.path, event.path2))
             continue;
         r = each(&event, context);
         if (r != 0)
@@ -481,7 +324,7 @@ int history_events(struct history *h, const struct history_filter *filter, histo
     }
     CLEANUP(row_done) struct row row = ROW_NONE;
     row.stmt = search_query(h, &search, EVENT_SELECT EVENT_FROM, " ORDER BY e.id");
-    return row_walk(&row, filter->glob, each, context, err);
+    return row_walk(&row, filter, each, context, err);
 }
 
 int history_event(struct history *h, uint64_t id, history_each *each, void *context,
@@ -597,103 +440,4 @@ int history_sessions(struct history *h, const char *selector, session_each *each
     if (r == 0 && found == 0)
         return no_session(selector, err);
     return r;
-}
-
-/* ---- counts ---- */
-
-/* In the words of whoever looks at the result of a session:
- *   created  names made, less those of them that went again (temporary files count nothing);
- *   changed  things that were there before and have other content or metadata now, also by the way
- *            editors save: a new file renamed over the old one;
- *   deleted  things that were there before, removed or replaced by something that was there too;
- *   renamed  things that were there before.
- * `made`: the object was created in this session; `over`: so was the one that the rename replaced.
- * Over the whole journal (session 0) nothing "was there before": operations are counted as they
- * are. */
-#define COUNT_EVENTS                                                                               \
-    "SELECT count(*), min(time), max(time),"                                                       \
-    " sum(ok AND op BETWEEN 1 AND 5) - sum(ok AND op IN (6,7) AND made)"                           \
-    "  - sum(ok AND op=8 AND replaced AND (over OR made)),"                                        \
-    " count(DISTINCT CASE WHEN ok AND op BETWEEN 10 AND 16 AND NOT made THEN object"               \
-    "  WHEN ok AND op=8 AND replaced AND made AND NOT over THEN replaced END),"                    \
-    " sum(ok AND (op IN (6,7) AND NOT made OR op=8 AND replaced AND NOT made AND NOT over)),"      \
-    " sum(ok AND op IN (8,9) AND NOT made),"                                                       \
-    " CAST(total(CASE WHEN outcome=1 THEN count END) AS INTEGER) FROM "
-#define COUNT_COLUMNS                                                                              \
-    "time, op, outcome, count, object, coalesce(replaced,0) AS replaced,"                          \
-    " outcome IN (0,3) AND flags&4=0 AS ok, "
-
-static const char count_session[] =
-    "WITH born AS MATERIALIZED (SELECT DISTINCT object AS it FROM event WHERE session=?1"
-    " AND op BETWEEN 1 AND 4 AND outcome=0 AND flags&4=0 AND object IS NOT NULL) " COUNT_EVENTS
-    "(SELECT " COUNT_COLUMNS "coalesce(object,0) IN born AS made,"
-    " coalesce(replaced,0) IN born AS over FROM event WHERE session=?1)";
-static const char count_all[] =
-    COUNT_EVENTS "(SELECT " COUNT_COLUMNS "0 AS made, 0 AS over FROM event)";
-
-static uint64_t not_negative(int64_t value)
-{
-    return value < 0 ? 0 : (uint64_t)value;
-}
-
-int history_count(struct history *h, uint64_t session, struct history_counts *out,
-                  struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt s = db_query(h->db, session ? count_session : count_all);
-    if (session)
-        stmt_bind_int(&s, 1, (int64_t)session);
-    TRY(stmt_step(&s, err));
-    *out = (struct history_counts){
-        .events = not_negative(stmt_int(&s, 0)),
-        .first_time = stmt_int(&s, 1),
-        .last_time = stmt_int(&s, 2),
-        .created = not_negative(stmt_int(&s, 3)),
-        .changed = not_negative(stmt_int(&s, 4)),
-        .deleted = not_negative(stmt_int(&s, 5)),
-        .renamed = not_negative(stmt_int(&s, 6)),
-        .denied = not_negative(stmt_int(&s, 7)),
-    };
-    return 0;
-}
-
-/* ---- the last burst ---- */
-
-static int newest_change(struct history *h, uint64_t *id, int64_t *session, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(h->db, "SELECT e.id,e.session FROM event e WHERE 1" IS_CHANGE
-                                    " AND NOT EXISTS (SELECT 1 FROM undone WHERE event=e.id)"
-                                    " ORDER BY e.id DESC LIMIT 1");
-    int r = stmt_step(&s, err);
-    TRY(r);
-    *id = r ? (uint64_t)stmt_int(&s, 0) : 0;
-    *session = r ? stmt_int(&s, 1) : 0;
-    return 0;
-}
-
-int history_last_burst(struct history *h, uint64_t *first_id, uint64_t *last_id, struct error *err)
-{
-    uint64_t last = 0;
-    int64_t session = 0;
-    TRY(newest_change(h, &last, &session, err));
-    uint64_t first = last;
-    CLEANUP(stmt_done)
-    struct stmt s =
-        db_query(h->db, "SELECT e.id,e.time FROM event e WHERE e.id<=?1"
-                        " AND coalesce(+e.session,0)=?2" IS_CHANGE " ORDER BY e.id DESC");
-    stmt_bind_int(&s, 1, (int64_t)last);
-    stmt_bind_int(&s, 2, session);
-    int64_t near = INT64_MIN;
-    for (;;) {
-        int r = stmt_step(&s, err);
-        TRY(r);
-        if (r == 0 || stmt_int(&s, 1) < near)
-            break;
-        first = (uint64_t)stmt_int(&s, 0);
-        near = stmt_int(&s, 1);
-        near = near < INT64_MIN + BURST_NS ? INT64_MIN : near - BURST_NS;
-    }
-    *first_id = first;
-    *last_id = last;
-    return 0;
 }

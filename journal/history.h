@@ -20,6 +20,10 @@ void history_close(struct history **h);
 struct history_filter {
     const char *path;    /* NULL: all; else this path and what is below it (also as path2) */
     const char *glob;    /* NULL: all; fnmatch(3) over path, '*' also matches '/' */
+    bool (*fits)(void *context, const char *path); /* NULL: all; else asked for path and path2 */
+    void *fits_context;
+    const char *actor;   /* NULL: all; a pid, or a glob over the program (its name, or with a slash in
+                          * it its path): these processes and all that descend from them */
     uint64_t session;    /* 0: all */
     int64_t since;       /* UTC ns, 0: from the start; inclusive */
     int64_t until;       /* UTC ns, 0: to the end; exclusive */

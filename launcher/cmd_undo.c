@@ -21,6 +21,7 @@ static const struct cli_verb verb = {
     .examples = "  ccfs undo --last\n"
                 "  ccfs undo --session 7 --dry-run\n"
                 "  ccfs undo --since 10m --path Projects/site --yes\n"
+                "  ccfs undo --actor npm --since today\n"
                 "  ccfs undo 4711\n",
     .operands_max = -1,
 };
@@ -30,6 +31,7 @@ struct wishes {
     const char *since;
     const char *until;
     const char *path;
+    const char *actor;
     bool last;
 };
 
@@ -63,7 +65,7 @@ static void undo_release(struct undo *undo)
 static bool chooses_something(const struct cli *cli, const struct wishes *wishes)
 {
     return cli->operand_count || wishes->session || wishes->since || wishes->until ||
-           wishes->path || wishes->last;
+           wishes->path || wishes->actor || wishes->last;
 }
 
 static int misuse(struct error *err, const char *typed)
@@ -153,6 +155,7 @@ static int read_wishes(struct undo *undo, const struct cli *cli, struct error *e
     const struct wishes *wishes = undo->wishes;
     undo->filter = HISTORY_ALL;
     undo->filter.changes_only = true;
+    undo->filter.actor = wishes->actor;
     TRY(look_time("--since", wishes->since, &undo->filter.since, err));
     TRY(look_time("--until", wishes->until, &undo->filter.until, err));
     TRY(read_ranges(undo, cli, err));
@@ -213,8 +216,8 @@ static int write_title(struct undo *undo, struct error *err)
     struct strbuf *title = &undo->back.title;
     const struct wishes *w = undo->wishes;
     int64_t now = clock_now_ns();
-    bool whole = undo->filter.session && !w->since && !w->until && !w->path && !w->last &&
-                 !undo->range_count;
+    bool whole = undo->filter.session && !w->since && !w->until && !w->path && !w->actor &&
+                 !w->last && !undo->range_count;
     if (whole)
         strbuf_add_format(title, "session %" PRIu64, undo->filter.session);
     else
@@ -255,6 +258,8 @@ int cmd_undo(struct cli *cli, int argc, char **argv)
         {"since", 0, OPTION_TEXT, &wishes.since, "T", "from T on: 10m, today, 2026-01-02T10:00"},
         {"until", 0, OPTION_TEXT, &wishes.until, "T", "before T"},
         {"path", 'p', OPTION_TEXT, &wishes.path, "GLOB", "only there: a path or a pattern"},
+        {"actor", 0, OPTION_TEXT, &wishes.actor, "WHO",
+         "a pid or a program (a pattern), with all that it started"},
         {"dry-run", 'n', OPTION_FLAG, &undo.back.dry_run, NULL, "show the plan, change nothing"},
         {"yes", 'y', OPTION_FLAG, &undo.back.yes, NULL, "do not ask"},
         {"json", 'j', OPTION_FLAG, &undo.back.json, NULL, "plan and result as one JSON object"},
@@ -262,7 +267,8 @@ int cmd_undo(struct cli *cli, int argc, char **argv)
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;
     if (!chooses_something(cli, &wishes))
-        return cli_misuse(&verb, "say what: --last, --session S, --since T, --path GLOB or events");
+        return cli_misuse(
+            &verb, "say what: --last, --session S, --since T, --path GLOB, --actor WHO or events");
     struct error err = ERROR_NONE;
     int r = take_back(&undo, cli, &err);
     undo_release(&undo);

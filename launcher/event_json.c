@@ -8,15 +8,20 @@
 
 #define SHA256_BYTES 32
 
-void event_json_time(struct json *j, const char *key, int64_t ns)
+void event_time_text(int64_t ns, char text[EVENT_TIME_BYTES])
 {
     char stamp[40];
-    char text[64];
     struct tm tm;
     struct timespec time = clock_timespec(ns);
     gmtime_r(&time.tv_sec, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, sizeof text, "%s.%09ldZ", stamp, time.tv_nsec);
+    snprintf(text, EVENT_TIME_BYTES, "%s.%09ldZ", stamp, time.tv_nsec);
+}
+
+void event_json_time(struct json *j, const char *key, int64_t ns)
+{
+    char text[EVENT_TIME_BYTES];
+    event_time_text(ns, text);
     json_text(j, key, text);
 }
 

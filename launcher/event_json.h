@@ -14,6 +14,8 @@ void event_json_fill(struct json *j, const struct event *event);
 /* A line of its own. */
 MUST_USE int event_json_line(const struct event *event, struct strbuf *out, struct error *err);
 
+#define EVENT_TIME_BYTES 64
+void event_time_text(int64_t ns, char text[EVENT_TIME_BYTES]);
 void event_json_time(struct json *j, const char *key, int64_t ns);
 const char *event_kept_name(enum kept kept); /* "inode" */
 

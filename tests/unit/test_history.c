@@ -183,6 +183,65 @@ static void filters_narrow_each_other_down(void **state)
     FINDS(w, "1 2 3 5 ", .changes_only = true);
 }
 
+/* npm (10) runs sh (11), which becomes node (12) and starts rm (13); vi (20) is nobody's child. */
+static struct world *given_a_family(void **state)
+{
+    struct world *w = given_a_story(state);
+    run(w, "INSERT INTO proc(id,pid,started,parent,exe) VALUES"
+           " (10,100,1,NULL,CAST('/usr/bin/npm' AS BLOB)),"
+           " (11,101,2,10,CAST('/bin/sh' AS BLOB)),"
+           " (12,101,2,NULL,CAST('/usr/bin/node' AS BLOB)),"
+           " (13,102,3,12,CAST('/bin/rm' AS BLOB)),"
+           " (20,200,4,NULL,CAST('/usr/bin/vi' AS BLOB)),"
+           " (21,101,9,20,CAST('/bin/sh' AS BLOB));"
+           "UPDATE event SET proc=10 WHERE id=1; UPDATE event SET proc=11 WHERE id=2;"
+           "UPDATE event SET proc=13 WHERE id=3; UPDATE event SET proc=20 WHERE id=4;"
+           "UPDATE event SET proc=21 WHERE id=5");
+    return w;
+}
+
+static void an_actor_means_all_that_it_started(void **state)
+{
+    struct world *w = given_a_family(state);
+    FINDS(w, "1 2 3 ", .actor = "npm");
+    FINDS(w, "1 2 3 ", .actor = "n[po]*");
+    FINDS(w, "1 2 3 ", .actor = "/usr/bin/npm");
+    FINDS(w, "", .actor = "/bin/npm");
+    FINDS(w, "3 ", .actor = "node");
+    FINDS(w, "4 5 ", .actor = "vi");
+    FINDS(w, "2 3 5 ", .actor = "sh");
+    FINDS(w, "1 2 3 4 5 ", .actor = "*");
+    FINDS(w, "", .actor = "");
+    FINDS(w, "3 ", .actor = "102");
+    FINDS(w, "2 3 5 ", .actor = "101"); /* the number was used twice */
+    FINDS(w, "2 3 ", .actor = "101", .session = 1);
+    FINDS(w, "3 ", .actor = "npm", .limit = 1);
+    FINDS(w, "", .actor = "99999999999999999999");
+}
+
+static void who_is_his_own_ancestor_is_found_once(void **state)
+{
+    struct world *w = given_a_family(state);
+    run(w, "UPDATE proc SET parent=13 WHERE id=10");
+    FINDS(w, "1 2 3 ", .actor = "npm");
+}
+
+static bool ends_with_b(void *context, const char *path)
+{
+    ++*(int *)context;
+    return path[strlen(path) - 1] == 'b';
+}
+
+static void whoever_asks_can_choose_by_path(void **state)
+{
+    struct world *w = given_a_story(state);
+    int asked = 0;
+    FINDS(w, "3 ", .fits = ends_with_b, .fits_context = &asked);
+    FINDS(w, "3 ", .fits = ends_with_b, .fits_context = &asked, .limit = 1);
+    FINDS(w, "", .fits = ends_with_b, .fits_context = &asked, .glob = "Projects/a");
+    assert_true(asked > 0);
+}
+
 static void a_limit_keeps_the_newest(void **state)
 {
     struct world *w = given_a_story(state);
@@ -456,6 +515,9 @@ int main(void)
         STORY(a_path_means_it_and_what_is_below_by_either_name),
         STORY(a_glob_crosses_folders_and_takes_what_is_below),
         STORY(filters_narrow_each_other_down),
+        STORY(an_actor_means_all_that_it_started),
+        STORY(who_is_his_own_ancestor_is_found_once),
+        STORY(whoever_asks_can_choose_by_path),
         STORY(a_limit_keeps_the_newest),
         STORY(many_paths_are_searched_as_well_as_few),
         STORY(whoever_looks_can_stop),

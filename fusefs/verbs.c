@@ -228,7 +228,7 @@ static void tell_progress(void *context, size_t done, size_t total)
 }
 
 /* The gate keeps every other change out from the look at the tree to the last step. */
-static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count,
+static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count, unsigned how,
                            struct notify *told, struct undo_result *result, struct error *err)
 {
     struct fusefs *fs = peer->fs;
@@ -245,7 +245,7 @@ static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count,
     if (r == 0)
         r = history_open(fs->root, &history, err);
     if (r == 0)
-        r = undo_plan_make(history, fs->root, ids, count, &plan, err);
+        r = undo_plan_make(history, fs->root, ids, count, how, &plan, err);
     if (r == 0 && undo_plan_conflicts(plan, &conflicts) > 0)
         r = error_say(err, EEXIST, "%s: %s", conflicts[0].path, conflicts[0].reason);
     if (r == 0)
@@ -263,10 +263,11 @@ static int verb_undo(struct peer *peer, const char *words, struct strbuf *reply,
     free(text);
     if (!ids)
         return error_say(err, EINVAL, "undo: no event numbers given");
+    unsigned how = number(words, "force") == 1 ? UNDO_FORCE : 0;
     struct notify told = {.peer = peer->fd};
     struct undo_result result = {0};
     pthread_rwlock_wrlock(&peer->fs->gate);
-    int r = undo_under_gate(peer, ids, count, &told, &result, err);
+    int r = undo_under_gate(peer, ids, count, how, &told, &result, err);
     pthread_rwlock_unlock(&peer->fs->gate);
     notify_send(peer->fs, &told); /* not under the gate: the kernel may be waiting for an operation */
     free(ids);

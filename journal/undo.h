@@ -14,12 +14,19 @@
 
 struct undo_plan; /* opaque, owned by the caller */
 
+/* What is done about conflicts. */
+enum undo_how {
+    UNDO_SKIP = 1,       /* what is in conflict is left as it is, the rest is taken back */
+    UNDO_FORCE = 2,      /* what was changed outside is replaced; a copy is kept, by the undo's own events */
+    UNDO_DEPENDENTS = 4, /* later events that stand on those chosen are taken back too */
+};
+
 /* ids: events to take back, any order; those already undone, refused, failed or unknown are left
- * out.  What was done to a removed file while it was still open comes back with it. Reads through
- * h; root as in journal.h.  *out is yours, also when it holds conflicts: undo_plan_free() it.
- * -EBUSY: an earlier undo was cut off: undo_resume() first. */
+ * out.  how: bits of enum undo_how.  What was done to a removed file while it was still open comes
+ * back with it. Reads through h; root as in journal.h.  *out is yours, also when it holds
+ * conflicts: undo_plan_free() it. -EBUSY: an earlier undo was cut off: undo_resume() first. */
 MUST_USE int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count,
-                            struct undo_plan **out, struct error *err);
+                            unsigned how, struct undo_plan **out, struct error *err);
 void undo_plan_free(struct undo_plan **plan);
 
 /* What the plan does, in the user's words. */
@@ -39,12 +46,23 @@ struct undo_item {
     uint64_t event; /* newest event that it takes back */
 };
 size_t undo_plan_items(const struct undo_plan *plan, const struct undo_item **out);
+/* What would help. */
+enum undo_obstacle {
+    UNDO_BY_EVENT,   /* `by` came later and stays: UNDO_DEPENDENTS */
+    UNDO_BY_OUTSIDE, /* changed outside ccfs: UNDO_FORCE */
+    UNDO_IMPOSSIBLE, /* what it takes is not there */
+};
 struct undo_conflict {
+    enum undo_obstacle obstacle;
     const char *path;
-    const char *reason; /* "changed outside ccfs", "event #12 depends on it", … */
-    uint64_t event;
+    const char *reason; /* "changed outside ccfs, …", "#12 write by … came later …", … */
+    uint64_t event;     /* that would be taken back; 0: none in particular */
+    uint64_t by;        /* that is in the way, 0: none */
+    uint64_t object;    /* what it is about, 0: unknown */
 };
 size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_conflict **out);
+/* Conflicts that UNDO_SKIP has left out. */
+size_t undo_plan_skipped(const struct undo_plan *plan, const struct undo_conflict **out);
 /* The events that it takes back. */
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
 

@@ -196,11 +196,11 @@ static int restore_name(struct rewind *r, struct thing *t, const struct loss *lo
         return trouble_with(r, node, e, TROUBLE_BYTES, 0, err);
     if (node->origin == ORIGIN_DISK && names == 0)
         return trouble_with(r, node, e, TROUBLE_LATER, node_removed_by(node), err);
-    const struct link *there = loss->slot->in[VIEW_TARGET];
-    if (there)
-        return trouble_with(r, node, e, TROUBLE_EXISTS, there->stays, err);
-    link_target(link, loss->slot, e);
-    return 0;
+    struct link *there = loss->slot->in[VIEW_TARGET];
+    int room = there ? thing_make_room(r, node, e, there, err) : 1;
+    if (room > 0)
+        link_target(link, loss->slot, e);
+    return room < 0 ? room : 0;
 }
 
 int loss_take_back(struct rewind *r, const struct loss *loss, enum fate fate, struct error *err)

@@ -34,109 +34,9 @@ static bool is_folder(const struct node *node)
     return S_ISDIR(node->attr.mode);
 }
 
-static bool is_in_target(const struct undo_tree *t, const struct node *node)
-{
-    return node == t->top || node_link_in(node, VIEW_TARGET);
-}
-
 static bool is_whole(const struct patch *patch)
 {
     return kept_is_whole(patch->kept);
-}
-
-/* ---- conflicts that only the whole shows ---- */
-
-struct check {
-    struct rewind *r;
-    undo_newest_event *newest;
-    void *context;
-};
-
-/* The event that took away the nearest folder that is missing. */
-static uint64_t missing_by(const struct undo_tree *t, const struct node *folder)
-{
-    for (uint64_t left = t->numbers; left > 0 && folder != t->top; left--) {
-        const struct link *link = node_link_in(folder, VIEW_TARGET);
-        if (!link)
-            return folder->links ? folder->links->stays : 0;
-        folder = link->at[VIEW_TARGET]->folder;
-    }
-    return 0;
-}
-
-static int check_place(struct check *c, const struct link *link, struct error *err)
-{
-    struct undo_tree *t = c->r->tree;
-    const struct slot *to = link->at[VIEW_TARGET];
-    if (!to || to == link->at[VIEW_DISK] || tree_reaches(t, VIEW_TARGET, to->folder))
-        return 0;
-    const char *path = tree_path_text(t, VIEW_TARGET, to);
-    return path ? rewind_trouble(c->r, path, TROUBLE_FOLDER, link->event, missing_by(t, to->folder),
-                                 NULL, err)
-                : no_memory(err);
-}
-
-/* What would be left in a folder that goes. */
-static int check_left(struct check *c, const struct slot *slot, struct error *err)
-{
-    const struct link *link = slot->in[VIEW_TARGET];
-    if (!link)
-        return 0;
-    const char *path = tree_path_text(c->r->tree, VIEW_DISK, slot);
-    if (!path)
-        return no_memory(err);
-    uint64_t by = rewind_staying(link);
-    if (!by)
-        TRY(c->newest(c->context, path, &by, err));
-    return rewind_trouble(c->r, path, by ? TROUBLE_LATER : TROUBLE_FOREIGN, 0, by, link->node, err);
-}
-
-static int check_emptied(struct check *c, struct node *folder, struct error *err)
-{
-    bool goes = is_folder(folder) && folder->origin == ORIGIN_DISK &&
-                !is_in_target(c->r->tree, folder) && !folder->troubled;
-    if (!goes)
-        return 0;
-    TRY(tree_list(c->r->tree, folder, err));
-    for (const struct slot *slot = folder->slots; slot; slot = slot->next)
-        TRY(check_left(c, slot, err));
-    return 0;
-}
-
-/* A whole content that is shorter or longer than it was is not that content. */
-static bool has_bytes(struct vault *vault, const struct patch *p)
-{
-    struct attr now;
-    char name[17];
-    if (!is_whole(p))
-        return vault_has(vault, p->version);
-    int dir = vault_place(vault, p->version, name);
-    return attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) && now.size == p->size;
-}
-
-static int check_bytes(struct check *c, const struct node *node, struct error *err)
-{
-    const struct link *link = node_link_in(node, VIEW_TARGET);
-    for (const struct patch *p = link ? node->patches : NULL; p; p = p->older) {
-        if (!p->version || has_bytes(c->r->vault, p))
-            continue;
-        const char *path = tree_path_text(c->r->tree, VIEW_TARGET, link->at[VIEW_TARGET]);
-        return path ? rewind_trouble(c->r, path, TROUBLE_BYTES, p->event, 0, node, err)
-                    : no_memory(err);
-    }
-    return 0;
-}
-
-int order_check(struct rewind *r, undo_newest_event *newest, void *context, struct error *err)
-{
-    struct check c = {.r = r, .newest = newest, .context = context};
-    for (const struct link *link = r->tree->links; link; link = link->next)
-        TRY(check_place(&c, link, err));
-    for (struct node *node = r->tree->nodes; node; node = node->next) {
-        TRY(check_emptied(&c, node, err));
-        TRY(check_bytes(&c, node, err));
-    }
-    return 0;
 }
 
 /* ---- for people ---- */
@@ -599,7 +499,7 @@ static int order_metadata(struct order *o, bool folders, struct error *err)
     struct steps *steps = &o->plan->steps;
     size_t first = steps->count;
     for (struct node *node = o->tree->nodes; node; node = node->next) {
-        if (is_folder(node) != folders || !is_in_target(o->tree, node))
+        if (is_folder(node) != folders || !tree_has_in_target(o->tree, node))
             continue;
         if (folders)
             respect_outside(node);

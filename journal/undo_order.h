@@ -9,10 +9,6 @@
 
 #include "journal/undo_rewind.h"
 
-/* What cannot be: conflicts.  newest_event tells the newest event about a path, 0: none. */
-typedef int undo_newest_event(void *context, const char *path, uint64_t *out, struct error *err);
-MUST_USE int order_check(struct rewind *r, undo_newest_event *newest, void *context,
-                         struct error *err);
 /* What the plan does, for people. */
 MUST_USE int order_items(struct rewind *r, struct error *err);
 /* The steps of a plan without conflicts. */

@@ -10,14 +10,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "journal/base/fd.h"
-#include "journal/base/text.h"
 #include "journal/db.h"
 #include "journal/schema.h"
 #include "journal/undo_apply.h"
+#include "journal/undo_check.h"
+#include "journal/undo_name.h"
 #include "journal/undo_order.h"
+#include "journal/undo_pick.h"
 #include "journal/vault.h"
 
 #define WINDOW 4096
@@ -64,8 +65,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Ascending, each once. */
-static void ids_sort(struct ids *ids)
+void ids_sort(struct ids *ids)
 {
     size_t kept = 0;
     if (ids->count == 0)
@@ -77,20 +77,19 @@ static void ids_sort(struct ids *ids)
     ids->count = kept;
 }
 
-static bool ids_have(const struct ids *ids, uint64_t id)
+bool ids_have(const struct ids *ids, uint64_t id)
 {
     return ids->count && bsearch(&id, ids->list, ids->count, sizeof id, by_number);
 }
 
-int plan_conflict(struct undo_plan *plan, const char *path, const char *reason, uint64_t event)
+int plan_conflict(struct undo_plan *plan, const struct undo_conflict *conflict)
 {
     struct undo_conflict *list =
         grown(plan->conflicts, plan->conflict_count, &plan->conflict_room, sizeof *list);
     if (!list)
         return -ENOMEM;
     plan->conflicts = list;
-    plan->conflicts[plan->conflict_count++] =
-        (struct undo_conflict){.path = path, .reason = reason, .event = event};
+    plan->conflicts[plan->conflict_count++] = *conflict;
     return 0;
 }
 
@@ -111,6 +110,7 @@ void undo_plan_free(struct undo_plan **plan)
         return;
     free(p->items);
     free(p->conflicts);
+    free(p->skipped);
     ids_release(&p->events);
     ids_release(&p->along);
     ids_release(&p->idle);
@@ -131,10 +131,9 @@ struct maker {
     struct rewind rewind;
     struct vault *vault;
     struct db *db;
-    struct ids selection; /* as asked */
-    uint64_t first;       /* the oldest event that is taken back */
-    struct map reasons;   /* event -> why it stands in the way */
-    size_t steps_seen;    /* of the undo that is being read */
+    const struct pick *pick;
+    uint64_t first;    /* the oldest event that is taken back */
+    size_t steps_seen; /* of the undo that is being read */
     size_t steps_taken;
     struct error *err;
 };
@@ -144,28 +143,23 @@ static bool was_applied(const struct event *e)
     return op_changes(e->op) && (e->outcome == OUTCOME_OK || e->outcome == OUTCOME_OPEN);
 }
 
-static int take_if_selected(const struct event *e, void *context)
+static int take_if_picked(const struct event *e, void *context)
 {
     struct maker *m = context;
-    if (!ids_have(&m->selection, e->id) || !was_applied(e) || e->undone_by)
+    if (!was_applied(e) || e->undone_by || !pick_takes(m->pick, e))
         return 0;
     if (ids_add(&m->plan->events, e->id) < 0)
         return no_memory(m->err);
     return rewind_expect(&m->rewind, e, m->err);
 }
 
-static int select_events(struct maker *m, const uint64_t *ids, size_t count)
+static int select_events(struct maker *m)
 {
-    for (size_t i = 0; i < count; i++)
-        if (ids_add(&m->selection, ids[i]) < 0)
-            return no_memory(m->err);
-    ids_sort(&m->selection);
-    if (count == 0)
-        return 0;
     struct history_filter filter = HISTORY_ALL;
-    filter.first_id = m->selection.list[0];
-    filter.last_id = m->selection.list[m->selection.count - 1];
-    TRY(history_events(m->history, &filter, take_if_selected, m, m->err));
+    filter.first_id = pick_first(m->pick);
+    filter.last_id = pick_last(m->pick);
+    if (filter.first_id)
+        TRY(history_events(m->history, &filter, take_if_picked, m, m->err));
     m->first = m->plan->events.count ? m->plan->events.list[0] : 0;
     return 0;
 }
@@ -279,38 +273,7 @@ static int rewind_all(struct maker *m)
     return 0;
 }
 
-/* ---- naming what stands in the way ---- */
-
-static int say_event(const struct event *e, void *context)
-{
-    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
-    struct maker *m = context;
-    strbuf_add_format(&text, "#%" PRIu64 " %s", e->id, op_name(e->op));
-    if (e->actor.exe) {
-        strbuf_add_text(&text, " by ");
-        text_escape(&text, e->actor.exe, strlen(e->actor.exe));
-    }
-    strbuf_add_text(&text, " came later and is not part of this undo");
-    char *reason = arena_copy(&m->plan->memory, text.data, text.bytes);
-    if (text.failed || !reason || map_put(&m->reasons, e->id, 0, reason) < 0)
-        return no_memory(m->err);
-    return 0;
-}
-
-static int name_conflicts(struct maker *m)
-{
-    struct undo_plan *plan = m->plan;
-    for (size_t i = 0; i < plan->conflict_count; i++) {
-        struct undo_conflict *c = &plan->conflicts[i];
-        if (c->reason[0])
-            continue;
-        if (!map_get(&m->reasons, c->event, 0))
-            TRY(history_event(m->history, c->event, say_event, m, m->err));
-        c->reason = map_get(&m->reasons, c->event, 0);
-    }
-    return 0;
-}
-
+/* One that is taken back itself is in nobody's way. */
 static int newest_event_of(void *context, const char *path, uint64_t *out, struct error *err)
 {
     struct maker *m = context;
@@ -319,7 +282,11 @@ static int newest_event_of(void *context, const char *path, uint64_t *out, struc
     filter.first_id = m->first;
     filter.limit = 1;
     filter.changes_only = true;
-    return history_events(m->history, &filter, note_id, out, err);
+    *out = 0;
+    TRY(history_events(m->history, &filter, note_id, out, err));
+    if (ids_have(&m->plan->events, *out))
+        *out = 0;
+    return 0;
 }
 
 /* ---- removed and still open ---- */
@@ -409,8 +376,6 @@ static void maker_release(struct maker *m)
     tree_close(&m->tree);
     vault_close(&m->vault);
     db_close(&m->db);
-    map_release(&m->reasons);
-    ids_release(&m->selection);
 }
 
 static int open_vault(struct maker *m)
@@ -421,14 +386,17 @@ static int open_vault(struct maker *m)
     return vault_open(state, &m->vault, m->err);
 }
 
-static int make(struct maker *m, const uint64_t *ids, size_t count)
+static int make(struct maker *m)
 {
     TRY(undo_db_open(m->root, DB_READ, &m->db, m->err));
     TRY(check_finished(m->db, m->err));
     TRY(open_vault(m));
     TRY(tree_open(&m->tree, m->root, &m->plan->memory, m->err));
     rewind_open(&m->rewind, &m->tree, m->vault, m->plan);
-    TRY(select_events(m, ids, count));
+    m->rewind.how = m->pick->how;
+    m->rewind.newest = newest_event_of;
+    m->rewind.newest_context = m;
+    TRY(select_events(m));
     if (m->plan->events.count == 0)
         return 0;
     TRY(rewind_all(m));
@@ -436,22 +404,60 @@ static int make(struct maker *m, const uint64_t *ids, size_t count)
     TRY(settle_events(m));
     if (m->plan->events.count == 0)
         return 0;
-    TRY(order_check(&m->rewind, newest_event_of, m, m->err));
-    TRY(name_conflicts(m));
+    TRY(check_plan(&m->rewind, m->err));
+    TRY(name_conflicts(m->plan, m->history, m->err));
     TRY(order_items(&m->rewind, m->err));
     return m->plan->conflict_count ? 0 : order_steps(&m->rewind, m->err);
 }
 
-int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count,
-                   struct undo_plan **out, struct error *err)
+/* One round: what is picked, as a plan. */
+static int plan_picked(struct history *h, int root, const struct pick *pick, struct undo_plan **out,
+                       struct error *err)
 {
     CLEANUP(undo_plan_free) struct undo_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return no_memory(err);
     CLEANUP(maker_release)
-    struct maker m = {.history = h, .root = root, .plan = plan, .tree = {.dir = -1}, .err = err};
-    map_init(&m.reasons);
-    TRY(make(&m, ids, count));
+    struct maker m = {
+        .history = h, .root = root, .plan = plan, .pick = pick, .tree = {.dir = -1}, .err = err};
+    TRY(make(&m));
+    *out = plan;
+    plan = NULL;
+    return 0;
+}
+
+/* What was left out goes with the plan. */
+static int hand_over_skipped(struct pick *pick, struct undo_plan *plan)
+{
+    for (size_t i = 0; i < pick->skipped_count; i++) {
+        struct undo_conflict *c = &pick->skipped[i];
+        c->path = arena_copy_text(&plan->memory, c->path);
+        c->reason = arena_copy_text(&plan->memory, c->reason);
+        if (!c->path || !c->reason)
+            return -ENOMEM;
+    }
+    plan->skipped = pick->skipped;
+    plan->skipped_count = pick->skipped_count;
+    pick->skipped = NULL;
+    return 0;
+}
+
+int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count, unsigned how,
+                   struct undo_plan **out, struct error *err)
+{
+    CLEANUP(undo_plan_free) struct undo_plan *plan = NULL;
+    CLEANUP(pick_release) struct pick pick;
+    int again = pick_open(&pick, ids, count, how);
+    if (again < 0)
+        return no_memory(err);
+    do {
+        undo_plan_free(&plan);
+        TRY(plan_picked(h, root, &pick, &plan, err));
+        again = plan->conflict_count ? pick_settle(&pick, h, plan, err) : 0;
+        TRY(again);
+    } while (again);
+    if (hand_over_skipped(&pick, plan) < 0)
+        return no_memory(err);
     *out = plan;
     plan = NULL;
     return 0;
@@ -467,6 +473,12 @@ size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_confl
 {
     *out = plan->conflicts;
     return plan->conflict_count;
+}
+
+size_t undo_plan_skipped(const struct undo_plan *plan, const struct undo_conflict **out)
+{
+    *out = plan->skipped;
+    return plan->skipped_count;
 }
 
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out)

@@ -1,10 +1,13 @@
 /* undo_plan.h - private to journal/: what an undo will do, from the selection to the ordered steps.
  *
- *   undo_plan.c     the selection, and the events one after the other, newest first
+ *   undo_plan.c     the events one after the other, newest first
+ *   undo_pick.c     which of them are taken back, and what conflicts change in that
  *   undo_rewind.c   each of them taken back on the tree: what it does to names
  *   undo_change.c   … to contents and metadata
  *   undo_loss.c     … what comes back, and what waits for it
  *   undo_thing.c    objects, found again, and what is in their way
+ *   undo_check.c    what only the whole shows to be impossible
+ *   undo_name.c     conflicts, told with the events that they are between
  *   undo_order.c    the difference of two views becomes steps that never collide
  *   undo_apply.c    each step done, as an event of its own
  *   undo_redo.c     which events those were */
@@ -22,6 +25,8 @@ struct ids {
 };
 void ids_release(struct ids *ids);
 MUST_USE int ids_add(struct ids *ids, uint64_t id);
+void ids_sort(struct ids *ids); /* ascending, each once */
+bool ids_have(const struct ids *ids, uint64_t id); /* of sorted ones */
 
 struct undo_plan {
     struct arena memory; /* strings, nodes, steps */
@@ -31,6 +36,8 @@ struct undo_plan {
     struct undo_conflict *conflicts;
     size_t conflict_count;
     size_t conflict_room;
+    struct undo_conflict *skipped; /* owned, texts in memory */
+    size_t skipped_count;
     struct ids events; /* taken back, ascending */
     struct ids along; /* changes of removed files that come back with them; at last in events too */
     struct ids idle;  /* selected changes of removed files that stay removed: nothing to do */
@@ -38,9 +45,8 @@ struct undo_plan {
     struct steps steps;
 };
 
-/* A conflict; reason: a constant, or in plan->memory. */
-MUST_USE int plan_conflict(struct undo_plan *plan, const char *path, const char *reason,
-                           uint64_t event);
+/* Texts: constants, or in plan->memory. */
+MUST_USE int plan_conflict(struct undo_plan *plan, const struct undo_conflict *conflict);
 MUST_USE int plan_item(struct undo_plan *plan, const struct undo_item *item);
 
 #endif

@@ -74,7 +74,7 @@ static int find_link(struct rewind *r, uint64_t object, struct slot *slot, const
     struct thing *t = thing_make(r, object);
     if (object && !t)
         return no_memory(err);
-    struct node *node = t ? thing_node(t, slot, known) : NULL;
+    struct node *node = t ? thing_node(r, t, slot, known) : NULL;
     *out = link_of(slot, node);
     return *out ? orphans_settle(r, t, err) : 0;
 }
@@ -157,11 +157,11 @@ static int take_rename(struct rewind *r, const struct event *e, struct link *lin
         return sound;
     if (!at->from)
         return trouble_with(r, link->node, e, TROUBLE_FOLDER, 0, err);
-    const struct link *there = at->from->in[VIEW_TARGET];
-    if (there)
-        return trouble_with(r, link->node, e, TROUBLE_EXISTS, there->stays, err);
-    link_target(link, at->from, e);
-    return 0;
+    struct link *there = at->from->in[VIEW_TARGET];
+    int room = there ? thing_make_room(r, link->node, e, there, err) : 1;
+    if (room > 0)
+        link_target(link, at->from, e);
+    return room < 0 ? room : 0;
 }
 
 static int rewind_rename(struct rewind *r, const struct event *e, const struct ends *at,
@@ -238,7 +238,7 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
     struct thing *t = thing_make(r, e->object);
     if (!t)
         return e->object ? no_memory(err) : trouble_if_taken(r, e, fate, err);
-    struct node *node = thing_node(t, at->from, thing_known(e));
+    struct node *node = thing_node(r, t, at->from, thing_known(e));
     if (!node && !e->path[0] && thing_is_inode(&r->tree->top->attr, thing_known(e)))
         thing_join(t, node = r->tree->top);
     if (node && S_ISDIR(node->attr.mode))

@@ -45,7 +45,13 @@ struct thing {
     struct orphan *oldest_orphan;
 };
 
+/* The newest event about a path that is not taken back; 0: none. */
+typedef int undo_newest_event(void *context, const char *path, uint64_t *out, struct error *err);
+
 struct rewind {
+    unsigned how; /* enum undo_how */
+    undo_newest_event *newest;
+    void *newest_context;
     struct undo_tree *tree;
     struct vault *vault;
     struct undo_plan *plan;

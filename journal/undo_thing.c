@@ -33,7 +33,7 @@ static const char *say_outside(struct rewind *r, const struct node *node)
     return arena_copy_text(&r->plan->memory, text);
 }
 
-/* An event that stands in the way is named later, by undo_plan.c, who can ask the journal. */
+/* An event that stands in the way is named later, by undo_name.c, who can ask the journal. */
 static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t by,
                                const struct node *node)
 {
@@ -41,11 +41,14 @@ static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t 
     case TROUBLE_LATER:
         return by ? "" : "a later event that is not part of this undo needs it";
     case TROUBLE_EXISTS:
-        return "exists already: something else is there now";
+        return by ? "exists already" : "exists already: something else is there now";
     case TROUBLE_BYTES:
         return "its bytes are no longer in the vault";
+    case TROUBLE_BASE:
+        return "changed outside ccfs, and of its old content only the overwritten parts were kept";
     case TROUBLE_FOLDER:
-        return by ? "" : "the folder that it was in is gone: removed outside ccfs";
+        return by ? "the folder that it was in is gone"
+                  : "the folder that it was in is gone: removed outside ccfs";
     case TROUBLE_FOREIGN:
         return "it was made outside ccfs, in a folder that would go";
     case TROUBLE_OUTSIDE:
@@ -55,12 +58,29 @@ static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t 
     }
 }
 
+/* What is gone cannot be replaced. */
+static enum undo_obstacle obstacle_of(enum trouble trouble, uint64_t by, const struct node *node)
+{
+    if (by)
+        return UNDO_BY_EVENT;
+    if (trouble == TROUBLE_EXISTS || trouble == TROUBLE_FOREIGN)
+        return UNDO_BY_OUTSIDE;
+    bool here = node && node->origin == ORIGIN_DISK;
+    return trouble == TROUBLE_OUTSIDE && here ? UNDO_BY_OUTSIDE : UNDO_IMPOSSIBLE;
+}
+
 int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble, uint64_t event,
                    uint64_t by, const struct node *node, struct error *err)
 {
-    const char *copy = arena_copy_text(&r->plan->memory, path);
-    const char *reason = say_trouble(r, trouble, by, node);
-    if (!copy || !reason || plan_conflict(r->plan, copy, reason, by ? by : event) < 0)
+    const struct undo_conflict c = {
+        .obstacle = obstacle_of(trouble, by, node),
+        .path = arena_copy_text(&r->plan->memory, path),
+        .reason = say_trouble(r, trouble, by, node),
+        .event = event,
+        .by = by,
+        .object = node && node->thing ? node->thing->object : 0,
+    };
+    if (!c.path || !c.reason || plan_conflict(r->plan, &c) < 0)
         return no_memory(err);
     return 0;
 }
@@ -122,14 +142,23 @@ void thing_join(struct thing *t, struct node *node)
             t->stays[i] = other->stays[i];
 }
 
-struct node *thing_node(struct thing *t, const struct slot *slot, const struct attr *known)
+/* Many editors save a file by putting another one in its place. */
+static bool stands_in(const struct rewind *r, const struct node *node, const struct attr *known)
+{
+    return (r->how & UNDO_FORCE) && S_ISREG(node->attr.mode) && S_ISREG(known->mode);
+}
+
+struct node *thing_node(const struct rewind *r, struct thing *t, const struct slot *slot,
+                        const struct attr *known)
 {
     if (t->node)
         return t->node;
     struct link *link = slot ? slot->in[VIEW_PAST] : NULL;
     if (t->last.mode)
         known = &t->last;
-    if (!link || link->node->thing || !thing_is_inode(&link->node->attr, known))
+    if (!link || link->node->thing)
+        return NULL;
+    if (!thing_is_inode(&link->node->attr, known) && !stands_in(r, link->node, known))
         return NULL;
     thing_join(t, link->node);
     return link->node;
@@ -190,6 +219,10 @@ int thing_verify(struct rewind *r, struct node *node, const struct event *e, str
     node->verified = true;
     if (is_as_last_seen(node))
         return 1;
+    if (r->how & UNDO_FORCE) {
+        node->forced = true;
+        return 1;
+    }
     TRY(trouble_with(r, node, e, TROUBLE_OUTSIDE, 0, err));
     return 0;
 }
@@ -213,6 +246,28 @@ uint64_t rewind_staying(const struct link *link)
         if (t->stays[i] > newest)
             newest = t->stays[i];
     return newest;
+}
+
+static int find_owner(struct rewind *r, const struct link *there, uint64_t *by, struct error *err)
+{
+    *by = rewind_staying(there);
+    if (*by)
+        return 0;
+    const char *path = tree_path_text(r->tree, VIEW_TARGET, there->at[VIEW_TARGET]);
+    return path ? r->newest(r->newest_context, path, by, err) : no_memory(err);
+}
+
+int thing_make_room(struct rewind *r, struct node *node, const struct event *e, struct link *there,
+                    struct error *err)
+{
+    uint64_t by = 0;
+    TRY(find_owner(r, there, &by, err));
+    if (by <= e->id)
+        by = 0; /* of what stood there before */
+    if (by || !(r->how & UNDO_FORCE))
+        return trouble_with(r, node, e, TROUBLE_EXISTS, by, err);
+    link_target(there, NULL, e);
+    return 1;
 }
 
 uint64_t node_removed_by(const struct node *node)

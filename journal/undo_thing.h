@@ -11,7 +11,8 @@
 /* The newest event that stays and is known to be about a thing; 0: none. */
 uint64_t rewind_staying(const struct link *link);
 
-/* by: the event that stands in the way, 0: none known. */
+/* event: that would be taken back; by: the one in the way, 0: none known; node: what it is about, NULL:
+ * not found. */
 MUST_USE int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble,
                             uint64_t event, uint64_t by, const struct node *node,
                             struct error *err);
@@ -27,8 +28,14 @@ struct thing *thing_of(const struct rewind *r, uint64_t object); /* NULL: not me
 struct thing *thing_make(struct rewind *r, uint64_t object);
 /* Two objects can be one thing: an undo brought it back as another inode. */
 void thing_join(struct thing *t, struct node *node);
-/* The node of a thing, known or found in a slot of the past; NULL: something else is there. */
-struct node *thing_node(struct thing *t, const struct slot *slot, const struct attr *known);
+/* The node of a thing, known or found in a slot of the past; NULL: something else is there.  Forced, a
+ * file that stands there instead of it is taken for it. */
+struct node *thing_node(const struct rewind *r, struct thing *t, const struct slot *slot,
+                        const struct attr *known);
+/* What takes the place of something that comes back.  1: it is forced out of the way, 0: it stays and is
+ * a conflict now. */
+MUST_USE int thing_make_room(struct rewind *r, struct node *node, const struct event *e,
+                             struct link *there, struct error *err);
 /* The node with that inode, wherever it is; the whole workspace is searched once for all. */
 MUST_USE int thing_find_survivor(struct rewind *r, const struct attr *known, struct node **out,
                                  struct error *err);

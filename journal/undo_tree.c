@@ -104,6 +104,11 @@ struct link *node_link_in(const struct node *node, enum view view)
     return link;
 }
 
+bool tree_has_in_target(const struct undo_tree *t, const struct node *node)
+{
+    return node == t->top || node_link_in(node, VIEW_TARGET);
+}
+
 size_t node_count_in(const struct node *node, enum view view)
 {
     size_t count = 0;

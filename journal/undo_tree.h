@@ -104,6 +104,7 @@ enum trouble {
     TROUBLE_OUTSIDE, /* not what the journal last saw */
     TROUBLE_EXISTS,  /* its place is taken */
     TROUBLE_BYTES,   /* no longer in the vault */
+    TROUBLE_BASE,    /* only blocks of it are there, and what they belong to was changed outside */
     TROUBLE_FOLDER,  /* the folder that it belongs in is gone; `by`, if known, took it away */
     TROUBLE_FOREIGN, /* holds something that the journal never saw */
     TROUBLE_UNKNOWN, /* the journal does not say enough */
@@ -130,6 +131,7 @@ struct node {
     bool unmade;         /* its creation is taken back */
     bool verified;
     bool troubled;
+    bool forced; /* not as the journal last saw it, and replaced nevertheless */
     bool lifted; /* folder: must be made writable for the time of the undo */
 };
 
@@ -174,6 +176,7 @@ struct link *tree_add_link(struct undo_tree *t, struct node *node);
 void link_move(struct link *link, enum view view, struct slot *slot);
 
 struct link *node_link_in(const struct node *node, enum view view);
+bool tree_has_in_target(const struct undo_tree *t, const struct node *node);
 size_t node_count_in(const struct node *node, enum view view);
 /* Is the folder connected with the root? */
 bool tree_reaches(struct undo_tree *t, enum view view, const struct node *folder);

@@ -81,9 +81,7 @@ int cmd_redo(struct cli *cli, int argc, char **argv)
         .screen = screen_of(stdout),
     };
     const struct cli_option options[] = {
-        {"dry-run", 'n', OPTION_FLAG, &back.dry_run, NULL, "show the plan, change nothing"},
-        {"yes", 'y', OPTION_FLAG, &back.yes, NULL, "do not ask"},
-        {"json", 'j', OPTION_FLAG, &back.json, NULL, "plan and result as one JSON object"},
+        TAKEBACK_OPTIONS(back),
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;

@@ -260,9 +260,7 @@ int cmd_undo(struct cli *cli, int argc, char **argv)
         {"path", 'p', OPTION_TEXT, &wishes.path, "GLOB", "only there: a path or a pattern"},
         {"actor", 0, OPTION_TEXT, &wishes.actor, "WHO",
          "a pid or a program (a pattern), with all that it started"},
-        {"dry-run", 'n', OPTION_FLAG, &undo.back.dry_run, NULL, "show the plan, change nothing"},
-        {"yes", 'y', OPTION_FLAG, &undo.back.yes, NULL, "do not ask"},
-        {"json", 'j', OPTION_FLAG, &undo.back.json, NULL, "plan and result as one JSON object"},
+        TAKEBACK_OPTIONS(undo.back),
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;

@@ -266,15 +266,12 @@ int plan_print(const struct undo_plan *plan, const struct screen *screen, bool r
 
 static const struct table_column conflict_columns[TABLE_COLUMNS] = {{.flexible = true}};
 
-int plan_print_conflicts(const struct undo_plan *plan, const struct screen *screen)
+static int print_conflicts(const struct undo_conflict *conflicts, size_t count,
+                           const struct screen *screen)
 {
-    const struct undo_conflict *conflicts = NULL;
-    size_t count = undo_plan_conflicts(plan, &conflicts);
     CLEANUP(table_free) struct table *table = table_new(conflict_columns);
     if (!table)
         return -ENOMEM;
-    log_line("nothing was undone: %zu %s in the way", count,
-             count == 1 ? "thing is" : "things are");
     for (size_t i = 0; i < count && i < LINES_MOST; i++) {
         CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
         CLEANUP(strbuf_release) struct strbuf reason = STRBUF_EMPTY;
@@ -287,9 +284,52 @@ int plan_print_conflicts(const struct undo_plan *plan, const struct screen *scre
     TRY(table_print(table, screen, 2));
     if (count > LINES_MOST)
         fprintf(screen->out, "  … and %zu more\n", count - LINES_MOST);
-    if (count && conflicts[0].event)
-        fprintf(screen->out, "  see it: ccfs show %" PRIu64 "\n", conflicts[0].event);
     return 0;
+}
+
+static bool has_obstacle(const struct undo_conflict *conflicts, size_t count,
+                         enum undo_obstacle obstacle)
+{
+    for (size_t i = 0; i < count; i++)
+        if (conflicts[i].obstacle == obstacle)
+            return true;
+    return false;
+}
+
+/* What to do: what helps with what is there. */
+static void print_ways(const struct undo_conflict *conflicts, size_t count,
+                       const struct screen *screen)
+{
+    uint64_t event = conflicts[0].event ? conflicts[0].event : conflicts[0].by;
+    fputs("  ", screen->out);
+    if (event)
+        fprintf(screen->out, "see it: ccfs show %" PRIu64 "    ", event);
+    fputs("leave it: --skip-conflicts", screen->out);
+    if (has_obstacle(conflicts, count, UNDO_BY_OUTSIDE))
+        fputs("    replace it (a copy is kept): --force", screen->out);
+    if (has_obstacle(conflicts, count, UNDO_BY_EVENT))
+        fputs("    undo that too: --with-dependents", screen->out);
+    fputc('\n', screen->out);
+}
+
+int plan_print_conflicts(const struct undo_plan *plan, const struct screen *screen)
+{
+    const struct undo_conflict *conflicts = NULL;
+    const struct undo_conflict *skipped = NULL;
+    size_t left_out = undo_plan_skipped(plan, &skipped);
+    size_t count = undo_plan_conflicts(plan, &conflicts);
+    if (count) {
+        log_line("nothing was undone: %zu %s in the way", count,
+                 count == 1 ? "thing is" : "things are");
+        TRY(print_conflicts(conflicts, count, screen));
+        print_ways(conflicts, count, screen);
+        return 0;
+    }
+    if (left_out == 0)
+        return 0;
+    log_line("%zu %s as %s", left_out, left_out == 1 ? "thing is left" : "things are left",
+             left_out == 1 ? "it is" : "they are");
+    return print_conflicts(skipped, left_out, screen);
 }
 
 /* ---- for programs ---- */
@@ -312,16 +352,23 @@ static void items_json(const struct undo_plan *plan, struct json *j)
     json_end(j);
 }
 
-static void conflicts_json(const struct undo_plan *plan, struct json *j)
+static const char *const obstacle_keys[] = {
+    [UNDO_BY_EVENT] = "event",
+    [UNDO_BY_OUTSIDE] = "outside",
+    [UNDO_IMPOSSIBLE] = "impossible",
+};
+
+static void conflicts_json(struct json *j, const char *key, const struct undo_conflict *conflicts,
+                           size_t count)
 {
-    const struct undo_conflict *conflicts = NULL;
-    size_t count = undo_plan_conflicts(plan, &conflicts);
-    json_begin_array(j, "conflicts");
+    json_begin_array(j, key);
     for (size_t i = 0; i < count; i++) {
         json_begin_object(j, NULL);
         json_text(j, "path", conflicts[i].path);
         json_text(j, "reason", conflicts[i].reason);
+        json_text(j, "obstacle", obstacle_keys[conflicts[i].obstacle]);
         json_uint(j, "event", conflicts[i].event);
+        json_uint(j, "by", conflicts[i].by);
         json_end(j);
     }
     json_end(j);
@@ -336,5 +383,9 @@ void plan_json(const struct undo_plan *plan, struct json *j)
         json_uint(j, NULL, events[i]);
     json_end(j);
     items_json(plan, j);
-    conflicts_json(plan, j);
+    const struct undo_conflict *list = NULL;
+    count = undo_plan_conflicts(plan, &list);
+    conflicts_json(j, "conflicts", list, count);
+    count = undo_plan_skipped(plan, &list);
+    conflicts_json(j, "skipped", list, count);
 }

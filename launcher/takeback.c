@@ -46,12 +46,26 @@ int takeback_open(struct takeback *back, const struct cli *cli, struct error *er
     return finish_earlier(back, err);
 }
 
+static unsigned how(const struct takeback *back)
+{
+    return (back->skip ? UNDO_SKIP : 0u) | (back->force ? UNDO_FORCE : 0u) |
+           (back->dependents ? UNDO_DEPENDENTS : 0u);
+}
+
+static int make_plan(struct takeback *back, struct error *err)
+{
+    undo_plan_free(&back->plan);
+    return undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
+                          how(back), &back->plan, err);
+}
+
 /* ---- showing ---- */
 
 static int say_nothing_to_do(const struct takeback *back)
 {
     if (back->json)
-        printf("{\"events\":[],\"items\":[],\"conflicts\":[],\"applied\":false,\"result\":null}\n");
+        printf("{\"events\":[],\"items\":[],\"conflicts\":[],\"skipped\":[],\"applied\":false,"
+               "\"result\":null}\n");
     else
         puts(back->nothing);
     return EXIT_DONE;
@@ -139,6 +153,12 @@ static bool has_conflicts(const struct takeback *back)
     return undo_plan_conflicts(back->plan, &conflicts) > 0;
 }
 
+static size_t count_skipped(const struct takeback *back)
+{
+    const struct undo_conflict *skipped = NULL;
+    return undo_plan_skipped(back->plan, &skipped);
+}
+
 static void daemon_progress(void *context, uint64_t done, uint64_t total)
 {
     render_progress(context, done, total);
@@ -158,6 +178,8 @@ static int apply_by_daemon(struct takeback *back, struct screen *bar, struct err
     strbuf_add_text(&request, "undo ids=");
     for (size_t i = 0; i < count; i++)
         strbuf_add_format(&request, "%s%" PRIu64, i ? "," : "", ids[i]);
+    if (back->force)
+        strbuf_add_text(&request, " force=1");
     if (request.failed)
         return error_set(err, ENOMEM, "ask the daemon to undo");
     TRY(control_ask(daemon, strbuf_text(&request), daemon_progress, bar, err));
@@ -176,9 +198,7 @@ static int apply_by_daemon(struct takeback *back, struct screen *bar, struct err
 static int plan_again(struct takeback *back, struct journal *journal, struct error *err)
 {
     TRY(journal_drain(journal, err));
-    undo_plan_free(&back->plan);
-    TRY(undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
-                       &back->plan, err));
+    TRY(make_plan(back, err));
     if (has_conflicts(back))
         return error_say(err, EEXIST,
                          "nothing was undone: something changed meanwhile; look again with "
@@ -214,25 +234,37 @@ static int finish(struct takeback *back, struct error *err)
         TRY(print_json(back, true, err));
     else
         print_result(back);
-    return EXIT_DONE;
+    return count_skipped(back) ? EXIT_CONFLICT : EXIT_DONE;
+}
+
+static int show_conflicts(const struct takeback *back, struct error *err)
+{
+    const struct screen screen = screen_of(stderr);
+    int r = plan_print_conflicts(back->plan, &screen);
+    return r < 0 ? error_set(err, ENOMEM, "show what is in the way") : 0;
+}
+
+/* Everything that was chosen is in conflict, and left as it is. */
+static bool leaves_all(const struct takeback *back)
+{
+    const struct undo_item *items = NULL;
+    return undo_plan_items(back->plan, &items) == 0;
 }
 
 static int decide(struct takeback *back, struct error *err)
 {
-    bool conflicts = has_conflicts(back);
+    bool conflicts = has_conflicts(back) || leaves_all(back);
     bool ends_here = conflicts || back->dry_run;
     if (back->json && ends_here)
         TRY(print_json(back, false, err));
     if (!back->json && !conflicts)
         TRY(print_plan(back, err));
-    if (conflicts) {
-        struct screen screen = screen_of(stderr);
-        if (plan_print_conflicts(back->plan, &screen) < 0)
-            return error_set(err, ENOMEM, "show what is in the way");
+    if (conflicts || count_skipped(back))
+        TRY(show_conflicts(back, err));
+    if (conflicts)
         return EXIT_CONFLICT;
-    }
     if (back->dry_run)
-        return EXIT_DONE;
+        return count_skipped(back) ? EXIT_CONFLICT : EXIT_DONE;
     if (!back->yes && !may_ask(back))
         return cli_misuse(back->verb, "it asks first, and there is no terminal: say --yes");
     if (back->yes || agrees())
@@ -243,12 +275,10 @@ static int decide(struct takeback *back, struct error *err)
 
 int takeback_run(struct takeback *back, struct error *err)
 {
-    const struct undo_item *items = NULL;
     if (back->count == 0)
         return say_nothing_to_do(back);
-    TRY(undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
-                       &back->plan, err));
-    if (undo_plan_items(back->plan, &items) == 0 && !has_conflicts(back))
+    TRY(make_plan(back, err));
+    if (leaves_all(back) && !has_conflicts(back) && count_skipped(back) == 0)
         return say_nothing_to_do(back);
     return decide(back, err);
 }

@@ -16,6 +16,9 @@ struct takeback {
     const struct cli_verb *verb;
     const char *nothing; /* what is said where there is nothing to do */
     bool redo;           /* the events are steps of an undo */
+    bool skip;           /* enum undo_how, as typed */
+    bool force;
+    bool dependents;
     bool dry_run;
     bool yes;
     bool json;
@@ -32,6 +35,19 @@ struct takeback {
 void takeback_release(struct takeback *back);
 /* Looks at the journal; an undo that was cut off is finished first. */
 MUST_USE int takeback_open(struct takeback *back, const struct cli *cli, struct error *err);
+/* The options about conflicts, for the table of a verb. */
+#define TAKEBACK_OPTIONS(back)                                                                     \
+    {"skip-conflicts", 0, OPTION_FLAG, &(back).skip, NULL, "leave what is in conflict as it is"},  \
+        {"force",       0,    OPTION_FLAG,                                                         \
+         &(back).force, NULL, "replace what was changed outside (a copy is kept)"},                \
+        {"with-dependents",  0,    OPTION_FLAG,                                                    \
+         &(back).dependents, NULL, "take later events back too that stand in the way"},            \
+        {"dry-run", 'n', OPTION_FLAG, &(back).dry_run, NULL, "show the plan, change nothing"},     \
+        {"yes", 'y', OPTION_FLAG, &(back).yes, NULL, "do not ask"},                                \
+    {                                                                                              \
+        "json", 'j', OPTION_FLAG, &(back).json, NULL, "plan and result as one JSON object"         \
+    }
+
 /* 0 or -ENOMEM. */
 MUST_USE int takeback_add(struct takeback *back, uint64_t event);
 /* Exit code, or -errno. */

@@ -523,7 +523,7 @@ struct undo_plan *plan_ids(struct mediator *m, const uint64_t *ids, size_t count
     struct error err = ERROR_NONE;
     assert_int_equal(journal_drain(m->journal, &err), 0);
     assert_int_equal(history_open(m->root, &h, &err), 0);
-    if (undo_plan_make(h, m->root, ids, count, &plan, &err) < 0)
+    if (undo_plan_make(h, m->root, ids, count, m->how, &plan, &err) < 0)
         fail_msg("plan: %s", err.message);
     history_close(&h);
     return plan;

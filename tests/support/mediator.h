@@ -16,6 +16,7 @@ struct mediator {
     int root;
     struct journal *journal;
     uint64_t last; /* number of the event that was recorded last */
+    unsigned how; /* enum undo_how of the next plans */
     bool copies_names; /* one name of several goes: a copy is kept, as where no other is known */
 };
 

@@ -1,0 +1,134 @@
+/* undo_check.c - see undo_check.h.
+ *
+ * A place must be there for what comes back, a folder that goes must be empty by then, and the
+ * bytes that are to be put back must be those that were kept. */
+#include "journal/undo_check.h"
+
+#include <errno.h>
+
+#include "journal/undo_order.h"
+#include "journal/undo_thing.h"
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ENOMEM, "plan an undo");
+}
+
+/* ---- places ---- */
+
+/* The event that took away the nearest folder that is missing. */
+static uint64_t missing_by(const struct undo_tree *t, const struct node *folder)
+{
+    for (uint64_t left = t->numbers; left > 0 && folder != t->top; left--) {
+        const struct link *link = node_link_in(folder, VIEW_TARGET);
+        if (!link)
+            return folder->links ? folder->links->stays : 0;
+        folder = link->at[VIEW_TARGET]->folder;
+    }
+    return 0;
+}
+
+static int check_place(struct rewind *r, const struct link *link, struct error *err)
+{
+    struct undo_tree *t = r->tree;
+    const struct slot *to = link->at[VIEW_TARGET];
+    if (!to || to == link->at[VIEW_DISK] || tree_reaches(t, VIEW_TARGET, to->folder))
+        return 0;
+    const char *path = tree_path_text(t, VIEW_TARGET, to);
+    return path ? rewind_trouble(r, path, TROUBLE_FOLDER, link->event, missing_by(t, to->folder),
+                                 link->node, err)
+                : no_memory(err);
+}
+
+/* ---- folders that go ---- */
+
+static int empty_folder(struct rewind *r, struct node *folder, uint64_t event, struct error *err);
+
+/* What was made outside goes too, into the vault. */
+static int take_foreign(struct rewind *r, struct link *link, uint64_t event, struct error *err)
+{
+    link_move(link, VIEW_TARGET, NULL);
+    link->event = event;
+    return S_ISDIR(link->node->attr.mode) ? empty_folder(r, link->node, event, err) : 0;
+}
+
+/* What would be left in a folder that goes, for `event`'s sake. */
+static int check_left(struct rewind *r, const struct node *folder, const struct slot *slot,
+                      uint64_t event, struct error *err)
+{
+    struct link *link = slot->in[VIEW_TARGET];
+    if (!link)
+        return 0;
+    const char *path = tree_path_text(r->tree, VIEW_DISK, slot);
+    if (!path)
+        return no_memory(err);
+    uint64_t by = rewind_staying(link);
+    if (!by)
+        TRY(r->newest(r->newest_context, path, &by, err));
+    if (!by && (r->how & UNDO_FORCE))
+        return take_foreign(r, link, event, err);
+    return rewind_trouble(r, path, by ? TROUBLE_LATER : TROUBLE_FOREIGN, event, by, folder, err);
+}
+
+static int empty_folder(struct rewind *r, struct node *folder, uint64_t event, struct error *err)
+{
+    TRY(tree_list(r->tree, folder, err));
+    for (const struct slot *slot = folder->slots; slot; slot = slot->next)
+        TRY(check_left(r, folder, slot, event, err));
+    return 0;
+}
+
+static int check_emptied(struct rewind *r, struct node *folder, struct error *err)
+{
+    bool goes = S_ISDIR(folder->attr.mode) && folder->origin == ORIGIN_DISK &&
+                !tree_has_in_target(r->tree, folder) && !folder->troubled;
+    const struct link *link = goes ? node_link_in(folder, VIEW_DISK) : NULL;
+    return goes ? empty_folder(r, folder, link ? link->event : 0, err) : 0;
+}
+
+/* ---- bytes ---- */
+
+/* A whole content that is shorter or longer than it was is not that content. */
+static bool has_bytes(struct vault *vault, const struct patch *p)
+{
+    struct attr now;
+    char name[17];
+    if (!kept_is_whole(p->kept))
+        return vault_has(vault, p->version);
+    int dir = vault_place(vault, p->version, name);
+    return attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) && now.size == p->size;
+}
+
+static int bytes_trouble(struct rewind *r, const struct node *node, enum trouble trouble,
+                         uint64_t event, struct error *err)
+{
+    const struct link *link = node_link_in(node, VIEW_TARGET);
+    const char *path = tree_path_text(r->tree, VIEW_TARGET, link->at[VIEW_TARGET]);
+    return path ? rewind_trouble(r, path, trouble, event, 0, node, err) : no_memory(err);
+}
+
+/* Blocks give the old content over the one that the journal knew, and over no other. */
+static int check_bytes(struct rewind *r, const struct node *node, struct error *err)
+{
+    if (!node->patches || !node_link_in(node, VIEW_TARGET))
+        return 0;
+    if (node->forced && !kept_is_whole(node->patches->kept))
+        return bytes_trouble(r, node, TROUBLE_BASE, node->patches->event, err);
+    for (const struct patch *p = node->patches; p; p = p->older)
+        if (p->version && !has_bytes(r->vault, p))
+            TRY(bytes_trouble(r, node, TROUBLE_BYTES, p->event, err));
+    return 0;
+}
+
+/* ---- all ---- */
+
+int check_plan(struct rewind *r, struct error *err)
+{
+    for (const struct link *link = r->tree->links; link; link = link->next)
+        TRY(check_place(r, link, err));
+    for (struct node *node = r->tree->nodes; node; node = node->next) {
+        TRY(check_emptied(r, node, err));
+        TRY(check_bytes(r, node, err));
+    }
+    return 0;
+}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fusefs/data.h"
+#include "fusefs/fresh.h"
 #include "fusefs/truncate.h"
 #include "journal/base/fd.h"
 #include "journal/xattr.h"
@@ -29,7 +30,11 @@ int attr_get(struct fusefs *fs, uint64_t number, struct statx *out)
 {
     struct node *node = node_get(fs->nodes, number);
     struct attr attr;
-    return node ? node_attr(fs->nodes, node, &attr, out) : -ESTALE;
+    if (!node)
+        return -ESTALE;
+    TRY(node_attr(fs->nodes, node, &attr, out));
+    fresh_reply(fs, number, out);
+    return 0;
 }
 
 int attr_allow_mode(struct fusefs *fs, const struct caller *caller, enum op op,
@@ -113,6 +118,19 @@ static int set_size(struct setting *s, uint64_t handle, const struct attr_change
     return truncate_file(s->fs, s->caller, turn.file, fd, NULL, wish->size, kill, s->alone);
 }
 
+/* A file's pages belong to its content, not to the time that it is given. */
+static int set_times(struct setting *s, const struct attr_change *change)
+{
+    CLEANUP(turn_end) struct turn turn = TURN_NONE;
+    if (!S_ISREG(s->node->type))
+        return set_recorded(s, OP_UTIMENS, change, apply_times);
+    TRY(turn_take(s->fs, s->node, &turn));
+    fresh_before(s->fs, s->node, s->fd);
+    int r = set_recorded(s, OP_UTIMENS, change, apply_times);
+    fresh_after(s->fs, s->node, s->fd);
+    return r;
+}
+
 static enum op op_of(unsigned wish)
 {
     if (wish & ATTR_WISH_SIZE)
@@ -136,7 +154,7 @@ static int set_all(struct setting *s, uint64_t handle, const struct attr_change 
         TRY(set_recorded(s, OP_CHMOD, change, apply_mode));
     bool times = wish & (ATTR_WISH_ATIME | ATTR_WISH_MTIME);
     if (times && !(wish & ATTR_WISH_SIZE)) /* a truncation has set them already */
-        TRY(set_recorded(s, OP_UTIMENS, change, apply_times));
+        TRY(set_times(s, change));
     return 0;
 }
 
@@ -153,7 +171,9 @@ static int set_try(struct setting *s, uint64_t handle, const struct attr_change 
         TRY(attr_allow_mode(fs, s->caller, op, s->node->zone, change->mode, s->path));
     data_settle(fs, s->node);
     TRY(set_all(s, handle, change));
-    return node_attr(fs->nodes, s->node, &attr, out);
+    TRY(node_attr(fs->nodes, s->node, &attr, out));
+    fresh_reply(fs, s->node->number, out);
+    return 0;
 }
 
 int attr_set(struct fusefs *fs, const struct caller *caller, uint64_t number, uint64_t handle,

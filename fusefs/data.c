@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fusefs/fresh.h"
 #include "fusefs/truncate.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
@@ -51,7 +52,10 @@ int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int fl
     struct fusefs *fs = turn->fs;
     if ((flags & O_ACCMODE) != O_RDONLY)
         turn->file->opener = caller_actor(fs, caller);
-    return handle_open_file(&fs->handles, fs->nodes, turn->file, fd, flags, handle);
+    bool fresh = fresh_open(fs, turn->file->node, fd);
+    TRY(handle_open_file(&fs->handles, fs->nodes, turn->file, fd, flags, handle));
+    handle_get(&fs->handles, *handle)->fresh = fresh;
+    return 0;
 }
 
 /* Its turn lasts from the open to the handle: a truncation beside it would put another inode there. */
@@ -160,7 +164,7 @@ void data_settle(struct fusefs *fs, struct node *node)
 void data_settle_all(struct fusefs *fs, bool ended)
 {
     size_t at = 0;
-    for (struct file *file; (file = files_next_writer(&fs->handles, &at));)
+    for (struct file *file; (file = files_next(&fs->handles, &at, true));)
         settle_file(fs, file, ended);
 }
 
@@ -214,6 +218,7 @@ static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller
     w->wish.tid = caller->tid;
     w->wish.fd = handle->fd;
     w->wish.offset = offset_of(handle, what->offset);
+    fresh_before(fs, handle->node, handle->fd);
     return writing_prepare(fs, handle->file, &w->wish);
 }
 
@@ -221,6 +226,7 @@ static void writer_done(struct writer *w, int64_t length, bool kill_setid)
 {
     if (kill_setid)
         caller_drop_setid(w->handle->fd, w->handle->file->writing.before.mode);
+    fresh_after(w->fs, w->handle->node, w->handle->fd);
     writing_done(w->fs, w->handle->file, w->handle->fd, w->wish.offset, length);
 }
 

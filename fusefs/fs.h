@@ -36,6 +36,7 @@ struct fusefs {
     pthread_mutex_t sessions_lock; /* a session begins, or the idle mount goes: not both */
     int ready_fd;       /* -1 once it was told */
     void *session; /* struct fuse_session, for control.c and fusefs.c */
+    struct fresh *fresh; /* fresh.h; NULL: nothing is mounted */
 };
 
 /* Who asks, as the kernel says. */

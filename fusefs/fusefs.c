@@ -17,6 +17,7 @@
 
 #include "fusefs/control.h"
 #include "fusefs/data.h"
+#include "fusefs/fresh.h"
 #include "fusefs/ops.h"
 #include "fusefs/unmount.h"
 #include "journal/base/clock.h"
@@ -141,6 +142,8 @@ static int loop(struct fusefs *fs, struct error *err)
     fuse_loop_cfg_set_max_threads(config, 16);
     fuse_loop_cfg_set_clone_fd(config, 0);
     int r = control_start(fs, &control, err);
+    if (r == 0)
+        r = fresh_start(fs, &fs->fresh, err);
     if (r == 0) {
         note_service(fs, OP_MOUNT);
         int code = fuse_session_loop_mt(fs->session, config);
@@ -150,6 +153,7 @@ static int loop(struct fusefs *fs, struct error *err)
         note_service(fs, OP_UMOUNT);
     }
     fuse_loop_cfg_destroy(config);
+    fresh_stop(&fs->fresh);
     control_stop(&control);
     return r;
 }

@@ -170,12 +170,12 @@ bool file_is_open(struct handles *handles, struct node *node, const struct handl
     return open;
 }
 
-struct file *files_next_writer(struct handles *handles, size_t *at)
+struct file *files_next(struct handles *handles, size_t *at, bool writers_only)
 {
     struct file *file = NULL;
     pthread_mutex_lock(&handles->lock);
     for (; *at < handles->count && !file; (*at)++)
-        if (handles->slots[*at] && handles->slots[*at]->writes)
+        if (handles->slots[*at] && (handles->slots[*at]->writes || !writers_only))
             file = handles->slots[*at]->file;
     if (file)
         file->holds++;

@@ -35,6 +35,7 @@ struct handle {
     int flags; /* O_APPEND as set on fd; access mode */
     bool writable; /* never changes */
     bool writes;   /* under handles->lock: it counts among the file's writers */
+    bool fresh;    /* never changes: the kernel may keep the pages that it had when this was opened */
     DIR *dir;
     pthread_mutex_t dir_lock;
 };
@@ -70,8 +71,8 @@ void file_exit(struct handles *handles, struct nodes *nodes, struct file *file);
 void file_drop(struct handles *handles, struct nodes *nodes, struct file *file);
 /* Is this handle (or, with NULL, any) the only one of its inode? */
 bool file_is_open(struct handles *handles, struct node *node, const struct handle *but);
-/* The next file with a writer, held, from slot *at on; NULL: no more. */
-struct file *files_next_writer(struct handles *handles, size_t *at);
+/* The next open file, held, from slot *at on; NULL: no more. */
+struct file *files_next(struct handles *handles, size_t *at, bool writers_only);
 size_t handles_open(struct handles *handles);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fusefs/fresh.h"
 #include "journal/base/fd.h"
 
 int list_open(struct fusefs *fs, const struct caller *caller, uint64_t number, uint64_t *handle)
@@ -76,5 +77,7 @@ int list_meet(struct fusefs *fs, const struct handle *handle, const struct list_
     CLEANUP(place_release) struct place at;
     place_none(&at);
     TRY(place_find(fs->nodes, handle->node->number, item->name, &at));
-    return entry_meet(&at, out);
+    TRY(entry_meet(&at, out));
+    fresh_reply(fs, out->number, &out->attr);
+    return 0;
 }

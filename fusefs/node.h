@@ -25,6 +25,12 @@
 
 struct file; /* file.h: what is shared by all handles of an inode */
 
+/* Which content the kernel's pages of a file are of (fresh.h); all zero: not known. */
+struct seen {
+    int64_t size;
+    int64_t mtime;
+};
+
 struct node {
     uint64_t number;   /* what the kernel calls it */
     uint64_t ino;      /* identity */
@@ -34,6 +40,8 @@ struct node {
     int fd;            /* O_PATH, -1: none */
     uint32_t fd_users; /* it is in use: do not close */
     bool pinned;       /* its fd is the only way to reach it: closed last */
+    bool stale;        /* the kernel's pages are older than seen: they are to be dropped */
+    struct seen seen;
     uint64_t version;  /* the inode itself lies in the vault under this number, 0: no */
     struct node *parent; /* alias; NULL for the root and for a node without a name */
     char *name;

@@ -134,10 +134,10 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     fuse_reply_none(req);
 }
 
-static void open_reply_flags(struct fuse_file_info *fi, uint64_t handle)
+static void open_reply_flags(struct fusefs *fs, struct fuse_file_info *fi, uint64_t handle)
 {
     fi->fh = handle;
-    fi->keep_cache = 1; /* the kernel drops what it cached when mtime or size changed */
+    fi->keep_cache = handle_get(&fs->handles, handle)->fresh;
     fi->noflush = 1;    /* whoever reads the journal has open handles reported first */
 }
 
@@ -153,7 +153,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
         reply_status(req, r);
         return;
     }
-    open_reply_flags(fi, handle);
+    open_reply_flags(fs, fi, handle);
     struct fuse_entry_param param = entry_param(fs, &entry);
     if (fuse_reply_create(req, &param, fi) == -ENOENT) {
         data_release(fs, handle);
@@ -341,7 +341,7 @@ static void op_open(fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi
         reply_status(req, r);
         return;
     }
-    open_reply_flags(fi, handle);
+    open_reply_flags(fs, fi, handle);
     if (fuse_reply_open(req, fi) == -ENOENT)
         data_release(fs, handle);
 }
@@ -532,11 +532,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     static const uint64_t wanted[] = {
         FUSE_CAP_ATOMIC_O_TRUNC,      FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_READDIRPLUS,
         FUSE_CAP_READDIRPLUS_AUTO,    FUSE_CAP_PARALLEL_DIROPS,    FUSE_CAP_ASYNC_READ,
-        FUSE_CAP_AUTO_INVAL_DATA,     FUSE_CAP_SPLICE_WRITE,       FUSE_CAP_SPLICE_MOVE,
+        FUSE_CAP_EXPLICIT_INVAL_DATA, FUSE_CAP_SPLICE_WRITE,       FUSE_CAP_SPLICE_MOVE,
         FUSE_CAP_ASYNC_DIO,
     };
     for (size_t i = 0; i < COUNT_OF(wanted); i++)
         fuse_set_feature_flag(conn, wanted[i]);
+    fuse_unset_feature_flag(conn, FUSE_CAP_AUTO_INVAL_DATA); /* fresh.h tells why */
     /* A writeback cache would hide who wrote what; locks are the kernel's own business. */
     fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
     fuse_unset_feature_flag(conn, FUSE_CAP_POSIX_LOCKS);

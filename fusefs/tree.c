@@ -12,6 +12,7 @@
 
 #include "fusefs/attr.h"
 #include "fusefs/data.h"
+#include "fusefs/fresh.h"
 #include "fusefs/preimage.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
@@ -49,7 +50,9 @@ int tree_lookup(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     CLEANUP(place_release) struct place at;
     place_none(&at);
     TRY(find(fs, caller, OP_OPEN, folder, name, &at));
-    return entry_meet(&at, out);
+    TRY(entry_meet(&at, out));
+    fresh_reply(fs, out->number, &out->attr);
+    return 0;
 }
 
 /* ---- something new ---------------------------------------------------------------------------- */
@@ -246,6 +249,8 @@ int tree_link(struct fusefs *fs, const struct caller *caller, uint64_t number, u
     r = entry_meet(&at, out);
     struct attr after = r < 0 ? (struct attr){0} : attr_from_statx(&out->attr);
     journal_confirm(&change, &after);
+    if (r == 0)
+        fresh_reply(fs, out->number, &out->attr);
     return r;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fusefs/data.h"
+#include "fusefs/fresh.h"
 #include "fusefs/preimage.h"
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
@@ -176,7 +177,9 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
         complain(&err);
         return r;
     }
+    fresh_before(fs, node, fd);
     r = apply(&cut, &err);
+    fresh_after(fs, node, fd);
     if (r < 0) {
         journal_fail(&change, -r);
         return r;

@@ -8,9 +8,22 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
+
+static void pause_at(const char *name)
+{
+    const char *wanted = getenv("CCFS_PAUSE");
+    size_t bytes = strlen(name);
+    if (!wanted || strncmp(wanted, name, bytes) != 0 || wanted[bytes] != ':')
+        return;
+    long ms = strtol(wanted + bytes + 1, NULL, 10);
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+}
 
 void fault_point(const char *name)
 {
+    pause_at(name);
     static _Atomic long passed;
     const char *wanted = getenv("CCFS_FAULT");
     size_t bytes = strlen(name);

@@ -2,6 +2,7 @@
  * where it makes a step fail: TRY(FAULT_ERROR("name")) in front of it.
  *
  * Only in builds with CCFS_FAULTS: CCFS_FAULT=name kills at the first passage, name:N at the Nth.
+ * CCFS_PAUSE=name:MS stops there for so long at each passage, so that others come first.
  * CCFS_FAIL=name:ERRNO:N:COUNT fails COUNT passages from the Nth on with that number.
  */
 #ifndef BASE_FAULT_H

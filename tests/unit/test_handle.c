@@ -161,7 +161,7 @@ static void writers_are_walked_once_for_each_handle(void **state)
                        opened(h, met(h, "other"), O_RDWR)};
     size_t at = 0;
     size_t found = 0;
-    for (struct file *file; (file = files_next_writer(&h->handles, &at)); found++)
+    for (struct file *file; (file = files_next(&h->handles, &at, true)); found++)
         file_drop(&h->handles, h->nodes, file);
     assert_int_equal(found, 2);
     for (size_t i = 0; i < COUNT_OF(all); i++)

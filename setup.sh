@@ -31,6 +31,23 @@ readonly fuse_needs=(
     'lib liburing liburing-dev'
     'lib numa libnuma-dev'
 )
+# What bench/run compares with: programs of the same libfuse, and what it runs on.
+readonly bench_needs=(
+    'tool meson meson'
+    'tool ninja ninja-build'
+    'tool g++ g++'
+    'lib liburing liburing-dev'
+    'lib numa libnuma-dev'
+    'tool bindfs bindfs'
+    'tool python3 python3'
+    'tool git git'
+    'tool make make'
+    'tool node nodejs'
+    'tool npm npm'
+    'tool mkfs.ext4 e2fsprogs'
+    'tool mkfs.xfs xfsprogs'
+    'tool mkfs.btrfs btrfs-progs'
+)
 readonly run_needs=(
     'tool git git'
     'tool make make'
@@ -58,7 +75,8 @@ Usage: ./setup.sh build          install what is missing, build build/ccfs
                                  with ARGs, `ccfs run ARG...`
        ./setup.sh run --tour     build, then the tour on a workspace of its own: a session,
                                  an attack, its history, its undo (also without a terminal)
-       ./setup.sh test           build, with sanitizers too, and run all tests
+       ./setup.sh test           build, with sanitizers too, run all tests and the quick benchmark
+       ./setup.sh peers DIR      build in DIR what bench/run compares with (it calls this itself)
 
 As root, or as a user with sudo: only to install packages, and only those that are missing.
 END
@@ -163,7 +181,7 @@ fetch_fuse_with_apt() {
     return 1
 }
 
-# Leaves the release file in the folder $1 and prints its name.
+# Leaves the release file in the folder $1 and prints its name; the known one is kept for the next time.
 fetch_fuse() {
     local work=$1 file
     if [[ -e $fuse_given ]]; then
@@ -181,11 +199,33 @@ fetch_fuse() {
     fi
     sha256sum --check --status <<<"$fuse_sha256  $file" ||
         fail "$file is not libfuse $fuse_version: its SHA-256 is not $fuse_sha256"
-    echo "$file"
+    mkdir -p "${fuse_given%/*}"
+    [[ $file == "$fuse_given" ]] || cp "$file" "$fuse_given"
+    echo "$fuse_given"
+}
+
+unpack_fuse() { # WORK: fetches into it, unpacks to WORK/src
+    local file
+    file=$(fetch_fuse "$1")
+    mkdir "$1/src"
+    tar -xf "$file" -C "$1/src" --strip-components=1 --no-same-owner
+}
+
+configure_fuse() { # WORK EXAMPLES
+    meson setup "$1/build" "$1/src" --buildtype=debugoptimized --prefix=/usr --libdir=lib \
+        -Ddefault_library=static -Dexamples="$2" -Dtests=false -Dutils=false \
+        -Denable-io-uring=true
+}
+
+# Runs COMMAND quietly, and says its last words if it fails.
+quietly() { # LOG WHAT COMMAND...
+    "${@:3}" </dev/null >"$1" 2>&1 && return
+    tail -n 20 "$1" >&2
+    fail "$2; its last words are above"
 }
 
 build_fuse() {
-    local work file
+    local work
     need "${fuse_needs[@]}"
     work=$(mktemp -d)
     # shellcheck disable=SC2064 # its name is known now, and local
@@ -193,20 +233,13 @@ build_fuse() {
     chmod 755 "$work" # apt downloads as a user of its own
 
     say "the system's libfuse is older than $fuse_needed: building one in $fuse_dir"
-    file=$(fetch_fuse "$work")
-    mkdir "$work/src" "$work/root"
-    tar -xf "$file" -C "$work/src" --strip-components=1 --no-same-owner
+    unpack_fuse "$work"
+    mkdir "$work/root"
     # The prefix stays /usr: the library starts PREFIX/bin/fusermount3, which is the system's.
-    if ! {
-        meson setup "$work/build" "$work/src" --buildtype=debugoptimized --prefix=/usr --libdir=lib \
-            -Ddefault_library=static -Dexamples=false -Dtests=false -Dutils=false \
-            -Denable-io-uring=true &&
-            ninja -C "$work/build" &&
-            DESTDIR=$work/root ninja -C "$work/build" install
-    } </dev/null >"$work/log" 2>&1; then
-        tail -n 20 "$work/log" >&2
-        fail "libfuse does not build here; its last words are above"
-    fi
+    quietly "$work/log" "libfuse cannot be configured here" configure_fuse "$work" false
+    quietly "$work/log" "libfuse does not build here" ninja -C "$work/build"
+    quietly "$work/log" "libfuse cannot be installed into $work/root" \
+        env DESTDIR="$work/root" ninja -C "$work/build" install
     # For pkg-config the prefix is where the file lies.
     # shellcheck disable=SC2016 # for pkg-config to expand
     sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' "$work/root/usr/lib/pkgconfig/fuse3.pc"
@@ -216,6 +249,27 @@ build_fuse() {
     mv "$fuse_dir.new" "$fuse_dir"
     rm -rf -- "$work"
     trap - EXIT
+}
+
+# libfuse's own examples, of the source that ccfs is built with: what bench/run compares with.
+build_peers() { # DIR
+    local folder name names=(passthrough_ll passthrough_hp)
+    need "${bench_needs[@]}"
+    folder=$(realpath -m -- "$1")
+    [[ ! -x $folder/${names[1]} ]] || return 0
+    rm -rf -- "$folder"
+    mkdir -p "$folder/work"
+    chmod 755 "$folder/work" # apt downloads as a user of its own
+    say "building libfuse's examples in $1"
+    unpack_fuse "$folder/work"
+    quietly "$folder/log" "libfuse's examples cannot be configured here" \
+        configure_fuse "$folder/work" true
+    quietly "$folder/log" "libfuse's examples do not build here" \
+        ninja -C "$folder/work/build" "${names[@]/#/example/}"
+    for name in "${names[@]}"; do
+        cp "$folder/work/build/example/$name" "$folder/"
+    done
+    rm -rf -- "$folder/work" "$folder/log"
 }
 
 need_fuse() {
@@ -288,6 +342,8 @@ run_tests() {
         say "testing: $preset"
         ctest --preset "$preset" || failed+=("$preset")
     done
+    say "measuring"
+    bench/run --quick || (($? == 77)) || failed+=("bench/run --quick")
     ((${#failed[@]} == 0)) || fail "tests failed in: ${failed[*]}"
 }
 
@@ -298,6 +354,10 @@ build)
     say "built build/ccfs"
     ;;
 run) run "${@:2}" ;;
+peers)
+    (($# == 2)) || misuse "peers takes a folder"
+    build_peers "$2"
+    ;;
 test)
     (($# == 1)) || misuse "test takes no argument"
     run_tests

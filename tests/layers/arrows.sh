@@ -13,11 +13,13 @@ arrows=(
     '^fusefs/ ^(fusefs|journal)/'
     '^launcher/ ^(launcher|fusefs|journal)/'
     '^tests/ ^(tests|launcher|fusefs|journal)/'
+    '^bench/src/journal_ ^(bench|journal)/'
+    '^bench/ ^(bench|journal/base)/'
 )
 
 # Each library has one door: a pattern of headers, a pattern of the files that may include them.
 doors=(
-    '^sqlite3(ext)?\.h$ ^(journal/db(_private\.h|\.c)|tests/.*)$'
+    '^sqlite3(ext)?\.h$ ^(journal/db(_private\.h|\.c)|tests/.*|bench/src/inserts\.c)$'
     '^(cjson/)?cJSON\.h$ ^(launcher/(config(_[a-z]+)?|json)\.[ch]|tests/.*)$'
     '^curl/ ^launcher/http\.c$'
     '^(fuse3/)?(cu|f)use(_[a-z]+)?\.h$ ^(fusefs/.*|tests/.*)$'
@@ -30,7 +32,7 @@ doors=(
 # FILE LINE HEADER of each include, quoted ones with their quote in front.
 includes() {
     local folder folders=()
-    for folder in journal fusefs launcher tests; do
+    for folder in journal fusefs launcher tests bench; do
         [[ -d $1/$folder ]] && folders+=("$folder")
     done
     (cd "$1" && grep -rnE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include\b' "${folders[@]}") |
@@ -89,6 +91,8 @@ must_find journal/event.c '#include <fuse3/fuse.h>'
 must_find fusefs/zone.c '#include <openssl/evp.h>'
 must_find fusefs/zone.c '#include <seccomp.h>'
 must_find tests/unit/test_zone.c '#include <cmocka.h>'
+must_find bench/src/stream.c '#include "journal/journal.h"'
+must_find bench/src/journal_cost.c '#include "fusefs/fusefs.h"'
 must_find journal/journal.c 'int main(void)'
 if ((${#missed[@]})); then
     printf 'the check itself overlooks: %s\n' "${missed[@]}"

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "journal/undo_order.h"
+#include "journal/undo_intact.h"
 #include "journal/undo_thing.h"
 
 static int no_memory(struct error *err)
@@ -88,17 +88,6 @@ static int check_emptied(struct rewind *r, struct node *folder, struct error *er
 
 /* ---- bytes ---- */
 
-/* A whole content that is shorter or longer than it was is not that content. */
-static bool has_bytes(struct vault *vault, const struct patch *p)
-{
-    struct attr now;
-    char name[17];
-    if (!kept_is_whole(p->kept))
-        return vault_has(vault, p->version);
-    int dir = vault_place(vault, p->version, name);
-    return attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) && now.size == p->size;
-}
-
 static int bytes_trouble(struct rewind *r, const struct node *node, enum trouble trouble,
                          uint64_t event, struct error *err)
 {
@@ -107,17 +96,45 @@ static int bytes_trouble(struct rewind *r, const struct node *node, enum trouble
     return path ? rewind_trouble(r, path, trouble, event, 0, node, err) : no_memory(err);
 }
 
-/* Blocks give the old content over the one that the journal knew, and over no other. */
-static int check_bytes(struct rewind *r, const struct node *node, struct error *err)
+/* A whole content that is shorter or longer than it was is not that content. */
+static int check_patch(struct rewind *r, const struct node *node, const struct patch *p,
+                       struct error *err)
 {
-    if (!node->patches || !node_link_in(node, VIEW_TARGET))
-        return 0;
-    if (node->forced && !kept_is_whole(node->patches->kept))
+    enum trouble trouble = TROUBLE_NONE;
+    struct attr now;
+    char name[17];
+    int dir = vault_place(r->vault, p->version, name);
+    bool there = attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) &&
+                 (!kept_is_whole(p->kept) || now.size == p->size);
+    if (there)
+        TRY(intact_check(r->intact, p->version, &trouble, err));
+    else
+        TRY(intact_why_gone(r->intact, p->version, &trouble, err));
+    return trouble ? bytes_trouble(r, node, trouble, p->event, err) : 0;
+}
+
+/* Blocks give the old content over the one that the journal knew, and over no other. */
+static int check_patches(struct rewind *r, const struct node *node, struct error *err)
+{
+    if (node->forced && node->patches && !kept_is_whole(node->patches->kept))
         return bytes_trouble(r, node, TROUBLE_BASE, node->patches->event, err);
     for (const struct patch *p = node->patches; p; p = p->older)
-        if (p->version && !has_bytes(r->vault, p))
-            TRY(bytes_trouble(r, node, TROUBLE_BYTES, p->event, err));
+        if (p->version)
+            TRY(check_patch(r, node, p, err));
     return 0;
+}
+
+static int check_bytes(struct rewind *r, const struct node *node, struct error *err)
+{
+    enum trouble trouble = TROUBLE_NONE;
+    const struct link *link = node_link_in(node, VIEW_TARGET);
+    bool kept = node->origin == ORIGIN_INODE || node->origin == ORIGIN_CONTENT;
+    if (!link || node->troubled)
+        return 0;
+    if (kept)
+        TRY(intact_check(r->intact, node->version, &trouble, err));
+    return trouble ? bytes_trouble(r, node, trouble, link->event, err)
+                   : check_patches(r, node, err);
 }
 
 /* ---- all ---- */

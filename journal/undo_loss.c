@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "journal/undo_change.h"
+#include "journal/undo_intact.h"
 #include "journal/undo_thing.h"
 
 static int no_memory(struct error *err)
@@ -192,8 +193,11 @@ static int restore_name(struct rewind *r, struct thing *t, const struct loss *lo
     uint64_t later = names ? 0 : change_newest(t, ~0u);
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);
-    if (node->origin == ORIGIN_LOST)
-        return trouble_with(r, node, e, TROUBLE_BYTES, 0, err);
+    if (node->origin == ORIGIN_LOST) {
+        enum trouble why = TROUBLE_BYTES;
+        TRY(intact_why_gone(r->intact, e->version, &why, err));
+        return trouble_with(r, node, e, why, 0, err);
+    }
     if (node->origin == ORIGIN_DISK && names == 0)
         return trouble_with(r, node, e, TROUBLE_LATER, node_removed_by(node), err);
     struct link *there = loss->slot->in[VIEW_TARGET];

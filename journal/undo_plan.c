@@ -16,6 +16,7 @@
 #include "journal/schema.h"
 #include "journal/undo_apply.h"
 #include "journal/undo_check.h"
+#include "journal/undo_intact.h"
 #include "journal/undo_name.h"
 #include "journal/undo_order.h"
 #include "journal/undo_pick.h"
@@ -130,6 +131,7 @@ struct maker {
     struct undo_tree tree;
     struct rewind rewind;
     struct vault *vault;
+    struct intact intact;
     struct db *db;
     const struct pick *pick;
     uint64_t first;    /* the oldest event that is taken back */
@@ -374,6 +376,7 @@ static void maker_release(struct maker *m)
 {
     rewind_close(&m->rewind);
     tree_close(&m->tree);
+    intact_close(&m->intact);
     vault_close(&m->vault);
     db_close(&m->db);
 }
@@ -393,6 +396,8 @@ static int make(struct maker *m)
     TRY(open_vault(m));
     TRY(tree_open(&m->tree, m->root, &m->plan->memory, m->err));
     rewind_open(&m->rewind, &m->tree, m->vault, m->plan);
+    TRY(intact_open(&m->intact, m->db, m->vault, m->err));
+    m->rewind.intact = &m->intact;
     m->rewind.how = m->pick->how;
     m->rewind.newest = newest_event_of;
     m->rewind.newest_context = m;

@@ -7,6 +7,7 @@
  *   undo_loss.c     … what comes back, and what waits for it
  *   undo_thing.c    objects, found again, and what is in their way
  *   undo_check.c    what only the whole shows to be impossible
+ *   undo_intact.c   is what the vault keeps still what was kept?
  *   undo_name.c     conflicts, told with the events that they are between
  *   undo_order.c    the difference of two views becomes steps that never collide
  *   undo_apply.c    each step done, as an event of its own

@@ -54,6 +54,7 @@ struct rewind {
     void *newest_context;
     struct undo_tree *tree;
     struct vault *vault;
+    struct intact *intact;
     struct undo_plan *plan;
     struct map things;   /* by object */
     struct map returned; /* event -> link by which an earlier undo brought its thing back */

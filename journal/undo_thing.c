@@ -44,6 +44,10 @@ static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t 
         return by ? "exists already" : "exists already: something else is there now";
     case TROUBLE_BYTES:
         return "its bytes are no longer in the vault";
+    case TROUBLE_EXPIRED:
+        return "its old content has expired: it was dropped from the vault";
+    case TROUBLE_ALTERED:
+        return "its old content was altered in the vault: see ccfs verify";
     case TROUBLE_BASE:
         return "changed outside ccfs, and of its old content only the overwritten parts were kept";
     case TROUBLE_FOLDER:

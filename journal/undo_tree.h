@@ -104,6 +104,8 @@ enum trouble {
     TROUBLE_OUTSIDE, /* not what the journal last saw */
     TROUBLE_EXISTS,  /* its place is taken */
     TROUBLE_BYTES,   /* no longer in the vault */
+    TROUBLE_EXPIRED, /* dropped from the vault by retention */
+    TROUBLE_ALTERED, /* the vault holds something else than was kept */
     TROUBLE_BASE,    /* only blocks of it are there, and what they belong to was changed outside */
     TROUBLE_FOLDER,  /* the folder that it belongs in is gone; `by`, if known, took it away */
     TROUBLE_FOREIGN, /* holds something that the journal never saw */

@@ -543,6 +543,20 @@ static int blocks_open(struct vault *v, uint64_t version, int *fd, struct blocks
     return 0;
 }
 
+int vault_blocks_rest(struct vault *v, uint64_t version, int64_t *out, struct error *err)
+{
+    CLEANUP(fd_close) int fd = -1;
+    CLEANUP(blocks_release) struct blocks blocks = {0};
+    struct stat st;
+
+    TRY(blocks_open(v, version, &fd, &blocks, err));
+    if (fstat(fd, &st) < 0)
+        return error_set(err, errno, "read version %" PRIx64 " in the vault", version);
+    const struct block *last = blocks.count ? &blocks.list[blocks.count - 1] : NULL;
+    *out = st.st_size - (last ? last->at + last->bytes : 0);
+    return 0;
+}
+
 int vault_blocks_restore(struct vault *v, uint64_t version, int target, struct error *err)
 {
     CLEANUP(fd_close) int fd = -1;

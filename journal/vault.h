@@ -49,6 +49,8 @@ MUST_USE int vault_blocks_create(struct vault *v, uint64_t version, int *fd, str
 MUST_USE int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, struct error *err);
 /* Writes every kept range into target (which holds the newer content).  The first record of a byte wins. */
 MUST_USE int vault_blocks_restore(struct vault *v, uint64_t version, int target, struct error *err);
+/* How many bytes of a KEPT_BLOCKS version are behind its last sound record; -EBADMSG as above. */
+MUST_USE int vault_blocks_rest(struct vault *v, uint64_t version, int64_t *out, struct error *err);
 /* The ranges that a KEPT_BLOCKS version holds, ascending, merged; *out is yours (free()). */
 MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range **out, size_t *count,
                                  struct error *err);

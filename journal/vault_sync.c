@@ -214,6 +214,15 @@ int vault_is_whole(struct vault *v, const struct vault_claim *claim)
     return sum_fits(fd, st.st_size);
 }
 
+bool vault_sum_breaks(struct vault *v, uint64_t version)
+{
+    struct stat st;
+    CLEANUP(fd_close) int fd = vault_open_version(v, version, O_RDONLY);
+    if (fd < 0 || fstat(fd, &st) < 0 || fgetxattr(fd, SUM_NAME, NULL, 0) < 0)
+        return false;
+    return sum_fits(fd, st.st_size) == 0;
+}
+
 void vault_set_aside(struct vault *v, uint64_t version)
 {
     char name[17];

@@ -24,6 +24,8 @@ readonly build_needs=(
     'lib libseccomp libseccomp-dev'
     'lib cmocka libcmocka-dev'
     'tool bwrap bubblewrap'
+    'tool pasta passt'
+    'tool nft nftables'
     'tool fusermount3 fuse3'
 )
 readonly fuse_needs=(
@@ -63,6 +65,8 @@ readonly test_needs=(
     'tool tmux tmux'
     'tool node nodejs'
     'tool npm npm'
+    'tool ip iproute2'
+    'tool slirp4netns slirp4netns'
     'tool mkfs.ext4 e2fsprogs'
     'tool mkfs.xfs xfsprogs'
     'tool mkfs.btrfs btrfs-progs'
@@ -282,20 +286,24 @@ need_fuse() {
 
 # What the running system needs to be told; another start of it forgets.
 prepare_kernel() {
-    local uring=/sys/module/fuse/parameters/enable_uring
+    local uring=/sys/module/fuse/parameters/enable_uring device
     # fusermount3 finds a user's mounts there; systemd makes it, small installations lack it.
     [[ -e /etc/mtab ]] || as_root ln -s ../proc/self/mounts /etc/mtab
     if ((EUID == 0)); then
         [[ -e /dev/fuse ]] || modprobe fuse 2>/dev/null || true
-        if [[ -c /dev/fuse && $(stat -c %a /dev/fuse) == 600 ]]; then
-            chmod 0666 /dev/fuse && say "/dev/fuse was root's alone: made it 0666, as udev does"
-        fi
+        [[ -e /dev/net/tun ]] || modprobe tun 2>/dev/null || true
+        for device in /dev/fuse /dev/net/tun; do
+            if [[ -c $device && $(stat -c %a "$device") == 600 ]]; then
+                chmod 0666 "$device" && say "$device was root's alone: made it 0666, as udev does"
+            fi
+        done
         if [[ -e $uring && $(<"$uring") == N ]]; then
             { echo Y >"$uring"; } 2>/dev/null && say "switched FUSE over io_uring on ($uring)"
         fi
     elif [[ -c /dev/fuse && ! -w /dev/fuse ]]; then
         say "/dev/fuse is not open to you; as root: chmod 0666 /dev/fuse"
     fi
+    [[ -c /dev/net/tun ]] || say "there is no /dev/net/tun: sessions in the sandbox have no network"
     [[ -c /dev/fuse ]] || say "there is no /dev/fuse: ccfs builds, but cannot mount here"
     return 0
 }

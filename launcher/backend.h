@@ -12,6 +12,7 @@
 
 #include "launcher/cli.h"
 #include "launcher/config.h"
+#include "launcher/net/space.h"
 #include "launcher/workspace.h"
 
 /* All borrowed. */
@@ -34,9 +35,15 @@ struct backend_task {
     int go;
     int block;
     int status;
+    struct net_space network;
 };
 #define BACKEND_TASK_NONE                                                                          \
-    ((struct backend_task){.ended = -1, .inside = -1, .go = -1, .block = -1, .status = -1})
+    ((struct backend_task){.ended = -1,                                                            \
+                           .inside = -1,                                                           \
+                           .go = -1,                                                               \
+                           .block = -1,                                                            \
+                           .status = -1,                                                           \
+                           .network = NET_SPACE_NONE})
 
 struct backend {
     const char *name;

@@ -42,7 +42,8 @@ static const struct cli_verb verb = {
     .examples = "  ccfs run -- npm install\n"
                 "  ccfs run -- bash                     a shell\n"
                 "  ccfs run --cd Research -- python3 analyse.py\n"
-                "  ccfs run --session night -- make     give the session a name\n",
+                "  ccfs run --session night -- make     give the session a name\n"
+                "  ccfs run --network none -- make      it reaches nothing but the workspace\n",
     .operands_min = 1,
     .operands_max = -1,
     .stops_at_operand = true,
@@ -56,6 +57,7 @@ struct run {
     const struct backend *backend;
     const char *name;
     const char *folder_wish;
+    const char *network_wish;
     struct cli_list env;
     struct workspace workspace;
     struct config config;
@@ -86,6 +88,14 @@ static int choose_backend(struct run *run, const char *name)
     if (near)
         return cli_misuse(&verb, "unknown backend '%s'; did you mean '%s'?", name, near);
     return cli_misuse(&verb, "unknown backend '%s'; there is: sandbox", name);
+}
+
+static int choose_network(const struct run *run)
+{
+    enum net_mode mode;
+    if (!run->network_wish || net_mode_from_word(run->network_wish, &mode))
+        return 0;
+    return cli_misuse(&verb, "--network is internet, none or allowlist");
 }
 
 static bool is_variable(const char *item)
@@ -231,6 +241,9 @@ static int prepare(struct run *run, struct error *err)
     TRY(name_command(run, err));
     TRY(ensure_workspace(run, err));
     TRY(config_load(&run->workspace, &run->config, err));
+    if (run->network_wish)
+        run->config.network.given =
+            net_mode_from_word(run->network_wish, &run->config.network.mode);
     TRY(find_folder(run, err));
     TRY(run->backend->check(err));
     TRY(session_signals(&run->signals, err));
@@ -363,12 +376,16 @@ int cmd_run(struct cli *cli, int argc, char **argv)
         {"cd", 0, OPTION_TEXT, &run.folder_wish, "DIR",
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &run.env, "K=V", "give COMMAND this variable; it inherits none"},
+        {"network", 0, OPTION_TEXT, &run.network_wish, "MODE",
+         "internet or none (else as configured: internet)"},
         {"session", 's', OPTION_TEXT, &run.name, "NAME",
          "a name for the session, beside its number"},
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;
     int wrong = choose_backend(&run, backend);
+    if (!wrong)
+        wrong = choose_network(&run);
     if (!wrong)
         wrong = check_words(&run);
     return wrong ? wrong : run_session(&run, &err);

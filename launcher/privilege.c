@@ -71,3 +71,8 @@ int privilege_drop(const struct workspace *w, struct error *err)
         return error_set(err, errno, "keep no more capabilities");
     return set_capabilities(keep, err);
 }
+
+int privilege_give_up(struct error *err)
+{
+    return set_capabilities(0, err);
+}

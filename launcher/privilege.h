@@ -9,4 +9,7 @@
  * As a normal user does nothing: fusermount3 is setuid, so no_new_privs would forbid the mount. */
 MUST_USE int privilege_drop(const struct workspace *w, struct error *err);
 
+/* All capabilities of this process, for good; its user stays. */
+MUST_USE int privilege_give_up(struct error *err);
+
 #endif

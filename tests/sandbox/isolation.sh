@@ -44,9 +44,9 @@ inside 0 'for f in /proc/self/fd/*; do n=${f##*/}; [ "$n" -le 3 ] || echo "open:
 [[ -z $out ]] || fail "it inherited an open file"
 inside 0 'ls -d /proc/[0-9]* | wc -l'
 ((out < 10)) || fail "it sees the processes of the host"
-inside 0 'tail -n +3 /proc/net/dev | grep -vc "^ *lo:"; true'
+expect 0 run --network none -- sh -c 'tail -n +3 /proc/net/dev | grep -vc "^ *lo:"; test ! -e /etc/resolv.conf'
 [[ $out == 0 ]] || fail "it has a network"
-inside 0 '! test -e /etc/shadow && ! test -e /etc/ssh && ! test -e /etc/resolv.conf'
+inside 0 '! test -e /etc/shadow && ! test -e /etc/ssh'
 inside 0 '! test -r /proc/kcore && ! cat /proc/keys 2>/dev/null'
 inside 0 '! test -e /workspace/.ccfs && ! mkdir /workspace/.ccfs 2>/dev/null'
 

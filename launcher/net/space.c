@@ -1,0 +1,93 @@
+/* space.c - see space.h. */
+#include "launcher/net/space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+#include "launcher/net/keeper.h"
+#include "launcher/pidfd.h"
+
+static int hear(int fd, struct keeper_report *out, struct error *err)
+{
+    size_t got = 0;
+    ssize_t n = 0;
+    while (got < sizeof *out && (n = read(fd, (char *)out + got, sizeof *out - got)) != 0) {
+        if (n < 0 && errno != EINTR)
+            return error_set(err, errno, "hear of the session's network");
+        got += n > 0 ? (size_t)n : 0;
+    }
+    if (got < sizeof *out)
+        return error_say(err, EIO, "the keeper of the session's network ended without a word");
+    out->err.message[sizeof out->err.message - 1] = '\0';
+    return out->err.code ? error_say(err, out->err.code, "%s", out->err.message) : 0;
+}
+
+static int start_keeper(const struct workspace *w, const struct net_policy *policy, int life,
+                        int report, struct net_space *s, struct error *err)
+{
+    const struct keeper_order order = {
+        .workspace = w, .policy = policy, .parent = getpid(), .life = life, .report = report};
+    s->keeper = fork();
+    if (s->keeper < 0) {
+        s->keeper = 0;
+        return error_set(err, errno, "start the keeper of the session's network");
+    }
+    if (s->keeper == 0) {
+        fd_close(&s->life); /* so that the parent's end is the last one */
+        keeper_live(&order);
+    }
+    s->namespaces = pidfd_of(s->keeper);
+    return s->namespaces < 0 ? error_set(err, errno, "watch the session's network") : 0;
+}
+
+int net_space_open(const struct workspace *w, const struct net_policy *policy,
+                   struct net_space *out, struct error *err)
+{
+    CLEANUP(net_space_close) struct net_space s = NET_SPACE_NONE;
+    struct keeper_report said;
+    int life[2];
+    int report[2];
+    if (pipe2(life, O_CLOEXEC) < 0)
+        return error_set(err, errno, "make a pipe");
+    CLEANUP(fd_close) int life_reads = life[0];
+    s.life = life[1];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_set(err, errno, "make a pipe");
+    CLEANUP(fd_close) int hears = report[0];
+    CLEANUP(fd_close) int says = report[1];
+    TRY(start_keeper(w, policy, life_reads, says, &s, err));
+    fd_close(&says);
+    TRY(hear(hears, &said, err));
+    s.helpers = pidfd_of(said.helpers);
+    if (s.helpers < 0)
+        return error_set(err, errno, "watch the session's network");
+    *out = s;
+    s = NET_SPACE_NONE;
+    return 0;
+}
+
+int net_space_enter(const struct net_space *s, struct error *err)
+{
+    if (s->keeper && setns(s->namespaces, CLONE_NEWUSER | CLONE_NEWNET) < 0)
+        return error_set(err, errno, "enter the session's network");
+    return 0;
+}
+
+void net_space_close(struct net_space *s)
+{
+    fd_close(&s->life);
+    if (s->keeper) {
+        (void)kill(s->keeper, SIGKILL);
+        while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    pidfd_wait_gone(s->helpers); /* which the keeper took along */
+    fd_close(&s->namespaces);
+    fd_close(&s->helpers);
+    *s = NET_SPACE_NONE;
+}

@@ -1,0 +1,27 @@
+/* pidfd.c - see pidfd.h. */
+#include "launcher/pidfd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int pidfd_of(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+void pidfd_wait_gone(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (fd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+        continue;
+}
+
+void pidfd_kill(int fd)
+{
+    if (fd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+}

@@ -1,0 +1,11 @@
+/* pidfd.h - a process by a descriptor: its number cannot become another's meanwhile. */
+#ifndef LAUNCHER_PIDFD_H
+#define LAUNCHER_PIDFD_H
+
+#include <sys/types.h>
+
+int pidfd_of(pid_t pid);      /* -1 and errno */
+void pidfd_wait_gone(int fd); /* until it ended; -1: does nothing */
+void pidfd_kill(int fd);      /* likewise */
+
+#endif

@@ -19,16 +19,20 @@ struct actor_ref caller_actor(struct fusefs *fs, const struct caller *caller)
     return journal_actor(fs->journal, caller->tid, caller->uid, caller->gid);
 }
 
-bool caller_can_switch(void)
+bool caller_has_capability(unsigned cap)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
-    if (syscall(SYS_capget, &header, caps) < 0)
-        return false;
+    return syscall(SYS_capget, &header, caps) == 0 &&
+           (caps[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap));
+}
+
+bool caller_can_switch(void)
+{
     const unsigned wish[] = {CAP_SETUID, CAP_SETGID, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
                              CAP_FSETID};
     for (size_t i = 0; i < COUNT_OF(wish); i++)
-        if (!(caps[CAP_TO_INDEX(wish[i])].effective & CAP_TO_MASK(wish[i])))
+        if (!caller_has_capability(wish[i]))
             return false;
     /* The kernel has checked the caller's rights; ours must not shrink with the fsuid. */
     int bits = prctl(PR_GET_SECUREBITS);

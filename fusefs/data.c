@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "fusefs/fresh.h"
+#include "fusefs/mapped.h"
+#include "fusefs/passthrough.h"
 #include "fusefs/truncate.h"
+#include "fusefs/unseen.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
@@ -47,20 +50,40 @@ static int open_backing(struct fusefs *fs, struct node *node, enum wish wish)
     return fd == -EACCES ? node_open(fs->nodes, node, O_WRONLY | O_NONBLOCK) : fd;
 }
 
-int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags, uint64_t *handle)
+/* An open that failed leaves nothing behind of what was prepared for it. */
+static void give_back(struct fusefs *fs, struct file *file)
+{
+    passthrough_tidy(fs, file);
+    if (file->writing.unseen && file->unseen == 0)
+        writing_end(fs, file, -1);
+}
+
+int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags, struct opened *out)
 {
     struct fusefs *fs = turn->fs;
+    struct file *file = turn->file;
+    CLEANUP(fd_close) int own = fd;
     if ((flags & O_ACCMODE) != O_RDONLY)
-        turn->file->opener = caller_actor(fs, caller);
-    bool fresh = fresh_open(fs, turn->file->node, fd);
-    TRY(handle_open_file(&fs->handles, fs->nodes, turn->file, fd, flags, handle));
-    handle_get(&fs->handles, *handle)->fresh = fresh;
+        file->opener = caller_actor(fs, caller);
+    int r = passthrough_choose(fs, file, caller, own, flags, &out->way);
+    bool cached = r == 0 && out->way == WAY_CACHED;
+    bool fresh = cached && fresh_open(fs, file->node, own);
+    if (r == 0)
+        r = handle_open_file(&fs->handles, fs->nodes, file, fd_take(&own), flags & O_ACCMODE,
+                             out->way, &out->handle);
+    if (r < 0) {
+        give_back(fs, file);
+        return r;
+    }
+    passthrough_join(fs, file, out->way, flags);
+    out->backing = cached ? 0 : file->backing;
+    out->keep_cache = cached && fresh;
     return 0;
 }
 
 /* Its turn lasts from the open to the handle: a truncation beside it would put another inode there. */
 static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct node *node, int flags,
-                        bool kill_setid, bool alone, uint64_t *handle)
+                        bool kill_setid, bool alone, struct opened *out)
 {
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     TRY(turn_take(fs, node, &turn));
@@ -69,11 +92,11 @@ static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct n
         return fd;
     if (flags & O_TRUNC)
         TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid, alone));
-    return data_hand_out(&turn, caller, fd_take(&fd), flags & O_ACCMODE, handle);
+    return data_hand_out(&turn, caller, fd_take(&fd), flags, out);
 }
 
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
-              bool kill_setid, uint64_t *handle)
+              bool kill_setid, struct opened *out)
 {
     struct node *node = node_get(fs->nodes, number);
     if (!node)
@@ -87,13 +110,37 @@ int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, i
                      NULL);
     }
     if (!(flags & O_TRUNC))
-        return open_in_turn(fs, caller, node, flags, kill_setid, false, handle);
+        return open_in_turn(fs, caller, node, flags, kill_setid, false, out);
     int r = -EAGAIN;
     for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
         CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
-        r = open_in_turn(fs, caller, node, flags, kill_setid, alone != 0, handle);
+        r = open_in_turn(fs, caller, node, flags, kill_setid, alone != 0, out);
     }
     return r;
+}
+
+/* The last writer ends the write session, the last of those that write unseen theirs. */
+static void leave_file(struct fusefs *fs, struct handle *handle)
+{
+    struct file *file = handle->file;
+    bool last = false;
+    handle_end_writing(&fs->handles, handle, &last);
+    pthread_mutex_lock(&file->lock);
+    passthrough_leave(fs, file, handle->way, handle->flags);
+    if (last || (file->writing.unseen && file->unseen == 0))
+        writing_end(fs, file, handle->fd);
+    pthread_mutex_unlock(&file->lock);
+}
+
+int data_drop(struct fusefs *fs, uint64_t number)
+{
+    struct handle *handle = handle_get(&fs->handles, number);
+    if (!handle)
+        return -EBADF;
+    if (handle->file)
+        leave_file(fs, handle);
+    handle_close(&fs->handles, fs->nodes, number);
+    return 0;
 }
 
 int data_release(struct fusefs *fs, uint64_t number)
@@ -101,16 +148,13 @@ int data_release(struct fusefs *fs, uint64_t number)
     struct handle *handle = handle_get(&fs->handles, number);
     if (!handle)
         return -EBADF;
-    bool last = false;
-    if (handle->file)
-        handle_end_writing(&fs->handles, handle, &last);
-    if (last) {
-        pthread_mutex_lock(&handle->file->lock);
-        writing_end(fs, handle->file, handle->fd);
-        pthread_mutex_unlock(&handle->file->lock);
-    }
-    handle_close(&fs->handles, fs->nodes, number);
-    return 0;
+    bool writable = handle->writable;
+    if (mapped_put_aside(fs, handle, number))
+        return 0;
+    int r = data_drop(fs, number);
+    if (writable)
+        mapped_sweep(fs, 1);
+    return r;
 }
 
 static void report_file(struct fusefs *fs, struct file *file, int fd)
@@ -143,13 +187,22 @@ int data_sync(struct fusefs *fs, uint64_t number, bool data_only)
 
 /* ---- settling ---------------------------------------------------------------------------------------- */
 
-static void settle_file(struct fusefs *fs, struct file *file, bool ended)
+/* The inode of a session that goes on unseen, to be read. */
+static int open_to_read(struct fusefs *fs, const struct file *file)
+{
+    return file->writing.unseen ? node_open(fs->nodes, file->node, O_RDONLY | O_NONBLOCK) : -1;
+}
+
+static void settle_file(struct fusefs *fs, struct file *file, enum settling how)
 {
     pthread_mutex_lock(&file->lock);
-    if (ended)
-        writing_end(fs, file, -1);
+    CLEANUP(fd_close) int fd = open_to_read(fs, file);
+    if (how == SETTLE_RENEW && file->unseen > 0)
+        unseen_renew(fs, file, fd, INT64_MAX);
+    else if (how == SETTLE_REPORT)
+        writing_report(fs, file, fd);
     else
-        writing_report(fs, file, -1);
+        writing_end(fs, file, fd);
     pthread_mutex_unlock(&file->lock);
     file_drop(&fs->handles, fs->nodes, file);
 }
@@ -157,15 +210,33 @@ static void settle_file(struct fusefs *fs, struct file *file, bool ended)
 void data_settle(struct fusefs *fs, struct node *node)
 {
     struct file *file = file_of(&fs->handles, node);
-    if (file)
-        settle_file(fs, file, true);
+    if (!file)
+        return;
+    pthread_mutex_lock(&file->lock);
+    CLEANUP(fd_close) int fd = open_to_read(fs, file);
+    writing_settle(fs, file, fd);
+    pthread_mutex_unlock(&file->lock);
+    file_drop(&fs->handles, fs->nodes, file);
 }
 
-void data_settle_all(struct fusefs *fs, bool ended)
+void data_renew(struct fusefs *fs, struct node *node)
+{
+    struct file *file = file_of(&fs->handles, node);
+    if (!file)
+        return;
+    pthread_mutex_lock(&file->lock);
+    CLEANUP(fd_close) int fd = open_to_read(fs, file);
+    unseen_renew(fs, file, fd, fs->copy_limit);
+    pthread_mutex_unlock(&file->lock);
+    file_drop(&fs->handles, fs->nodes, file);
+}
+
+void data_settle_all(struct fusefs *fs, enum settling how)
 {
     size_t at = 0;
+    mapped_sweep(fs, SIZE_MAX);
     for (struct file *file; (file = files_next(&fs->handles, &at, true));)
-        settle_file(fs, file, ended);
+        settle_file(fs, file, how);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------ */

@@ -60,6 +60,14 @@ static void hurry(struct fresh *fresh)
     pthread_mutex_unlock(&fresh->lock);
 }
 
+static bool is_passed(struct fusefs *fs, const struct node *node)
+{
+    pthread_mutex_lock(&fs->nodes->lock);
+    bool passed = node->passed;
+    pthread_mutex_unlock(&fs->nodes->lock);
+    return passed;
+}
+
 bool fresh_open(struct fusefs *fs, struct node *node, int fd)
 {
     struct seen now;
@@ -76,7 +84,7 @@ bool fresh_open(struct fusefs *fs, struct node *node, int fd)
 void fresh_before(struct fusefs *fs, struct node *node, int fd)
 {
     struct seen now;
-    if (!see(fd, &now))
+    if (is_passed(fs, node) || !see(fd, &now))
         return;
     pthread_mutex_lock(&fs->nodes->lock);
     bool behind = is_known(&node->seen) && !is_same(&node->seen, &now);
@@ -89,7 +97,7 @@ void fresh_before(struct fusefs *fs, struct node *node, int fd)
 void fresh_after(struct fusefs *fs, struct node *node, int fd)
 {
     struct seen now;
-    if (!see(fd, &now))
+    if (is_passed(fs, node) || !see(fd, &now))
         return;
     pthread_mutex_lock(&fs->nodes->lock);
     node->seen = now;
@@ -104,7 +112,7 @@ void fresh_reply(struct fusefs *fs, uint64_t number, struct statx *x)
     struct attr attr = attr_from_statx(x);
     struct seen now = seen_now(&attr);
     pthread_mutex_lock(&fs->nodes->lock);
-    struct seen seen = node->seen;
+    struct seen seen = node->passed ? (struct seen){0} : node->seen;
     pthread_mutex_unlock(&fs->nodes->lock);
     if (!is_known(&seen) || is_same(&seen, &now) || !file_is_open(&fs->handles, node, NULL))
         return;
@@ -128,8 +136,8 @@ static bool is_behind(struct fusefs *fs, struct file *file, struct seen *was, st
     pthread_mutex_lock(&fs->nodes->lock);
     *was = node->seen;
     *now = r < 0 ? node->seen : seen_now(&attr);
-    bool behind = node->stale || (is_known(was) && !is_same(was, now));
-    node->stale = false;
+    bool behind = !node->passed && (node->stale || (is_known(was) && !is_same(was, now)));
+    node->stale &= node->passed;
     pthread_mutex_unlock(&fs->nodes->lock);
     pthread_mutex_unlock(&file->lock);
     return behind;

@@ -8,7 +8,8 @@
  * lost rows by it.  So the daemon compares: (1) A node knows the size and time of change of the
  * content that the kernel's pages are of. (2) A change through us moves that on, under the file's
  * lock; any other was made behind our back. (3) A file that is open keeps its old size and time in
- * our replies until its pages are dropped: the new size beside an old page would show zeros. */
+ * our replies until its pages are dropped: the new size beside an old page would show zeros. (4) While the kernel reads a file without us
+ * (passthrough.h) it uses no pages of its own; they are judged at the next open that does. */
 #ifndef FUSEFS_FRESH_H
 #define FUSEFS_FRESH_H
 

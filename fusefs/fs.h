@@ -17,6 +17,13 @@
 #include "fusefs/node.h"
 #include "journal/journal.h"
 
+/* Handles that the kernel has closed and whose mappings live on: mapped.h. */
+struct mapped {
+    pthread_mutex_t lock;
+    uint64_t *numbers; /* oldest first */
+    size_t count, room;
+};
+
 struct fusefs {
     const struct fusefs_options *options; /* borrowed */
     int root;                             /* the workspace, owned */
@@ -32,6 +39,9 @@ struct fusefs {
     double timeout_s;   /* how long the kernel may trust names and attributes */
     int64_t since;      /* UTC ns: served since */
     atomic_bool uring;
+    atomic_bool through; /* files may be passed through (passthrough.h) */
+    bool may_lease;      /* also files of others: who has them mapped can be found out */
+    struct mapped mapped;
     atomic_bool ending;
     pthread_mutex_t sessions_lock; /* a session begins, or the idle mount goes: not both */
     int ready_fd;       /* -1 once it was told */
@@ -54,6 +64,7 @@ void caller_leave(struct fusefs *fs, const struct caller *caller);
 void caller_drop_setid(int fd, uint32_t mode);
 /* Can this process create for others?  Asked once, at start. */
 bool caller_can_switch(void);
+bool caller_has_capability(unsigned cap);
 
 /* Records a refusal and returns -code. */
 int refuse(struct fusefs *fs, const struct caller *caller, enum op op, const char *path,

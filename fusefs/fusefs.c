@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,9 @@
 #include "fusefs/control.h"
 #include "fusefs/data.h"
 #include "fusefs/fresh.h"
+#include "fusefs/mapped.h"
 #include "fusefs/ops.h"
+#include "fusefs/passthrough.h"
 #include "fusefs/unmount.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
@@ -58,6 +62,7 @@ static int open_all(struct fusefs *fs, struct error *err)
         return error_set(err, errno, "%s", fs->options->workspace);
     TRY(open_journal(fs, err));
     uint64_t limit = fd_raise_limit();
+    fs->through = passthrough_is_possible(fs);
     return nodes_make(fs->root, fs->options->zones, fs->vault, limit / 4, &fs->nodes, err);
 }
 
@@ -65,8 +70,9 @@ static void close_all(struct fusefs *fs)
 {
     for (uint64_t i = 1; i < fs->handles.count; i++)
         if (fs->handles.slots[i])
-            data_release(fs, i); /* of processes that outlived the mount */
+            data_drop(fs, i); /* of processes that outlived the mount */
     nodes_free(&fs->nodes);
+    mapped_free(&fs->mapped);
     handles_end(&fs->handles);
     journal_close(&fs->journal);
     fd_close(&fs->root);
@@ -149,7 +155,7 @@ static int loop(struct fusefs *fs, struct error *err)
         int code = fuse_session_loop_mt(fs->session, config);
         if (code < 0 && code != -ECONNABORTED) /* that is how an unmount under load may look */
             r = error_set(err, -code, "serving %s", fs->options->mountpoint);
-        data_settle_all(fs, true);
+        data_settle_all(fs, SETTLE_END);
         note_service(fs, OP_UMOUNT);
     }
     fuse_loop_cfg_destroy(config);
@@ -205,7 +211,10 @@ int fusefs_serve(const struct fusefs_options *options, struct error *err)
     pthread_rwlock_init(&fs.gate, &prefer); /* an undo must not starve under load */
     pthread_rwlockattr_destroy(&prefer);
     pthread_mutex_init(&fs.sessions_lock, NULL);
+    pthread_mutex_init(&fs.mapped.lock, NULL);
     handles_init(&fs.handles);
+    fs.may_lease = caller_has_capability(CAP_LEASE);
+    signal(SIGIO, SIG_IGN); /* somebody opens a file whose mappings we are looking for (mapped.c) */
     fs.act_as_caller = caller_can_switch();
     umask(0);
     int r = check_device(err);

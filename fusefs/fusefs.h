@@ -31,6 +31,7 @@ struct fusefs_options {
     enum transport transport;
     enum write_events writes;
     enum durability durability;
+    bool passthrough; /* the kernel may read and write files without us, where it is safe */
     bool allow_other; /* other users (containers) may use the mount; as root always */
     int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */

@@ -211,13 +211,14 @@ static struct handle *handle_new(struct nodes *nodes, struct node *node, int fd,
 }
 
 int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd, int flags,
-                     uint64_t *number)
+                     enum way way, uint64_t *number)
 {
     struct node *node = file->node;
     struct handle *handle = handle_new(nodes, node, fd, flags);
     if (!handle)
         return -ENOMEM;
     handle->file = file;
+    handle->way = way;
     handle->writable = (flags & O_ACCMODE) != O_RDONLY;
     pthread_mutex_lock(&handles->lock);
     *number = table_put(handles, handle);

@@ -18,6 +18,13 @@
 #include "fusefs/writing.h"
 #include "journal/journal.h"
 
+/* How a handle's reads and writes reach the file; passthrough.h chooses. */
+enum way {
+    WAY_CACHED,  /* through us, and the kernel keeps pages of its own */
+    WAY_DIRECT,  /* writes through us, each, while others pass */
+    WAY_THROUGH, /* by the kernel alone: reads, writes and mappings are not seen */
+};
+
 struct file {
     pthread_mutex_t lock;
     struct node *node;
@@ -25,6 +32,10 @@ struct file {
     unsigned holds;         /* the same: handles and others */
     unsigned writers;       /* the same */
     struct writing writing; /* under lock */
+    int backing;             /* under lock: the kernel's number of the file that is passed through, 0: none */
+    unsigned cached, through; /* under lock: handles of either kind; direct ones count as through */
+    unsigned unseen;          /* under lock: of those, that write unseen */
+    unsigned mappable;        /* under lock: of those, that may be mapped for writing */
     struct actor_ref opener; /* under lock: of the newest handle for writing, for stores that name nobody */
 };
 
@@ -33,9 +44,9 @@ struct handle {
     struct file *file; /* NULL: a folder */
     int fd;
     int flags; /* O_APPEND as set on fd; access mode */
+    enum way way;
     bool writable; /* never changes */
     bool writes;   /* under handles->lock: it counts among the file's writers */
-    bool fresh;    /* never changes: the kernel may keep the pages that it had when this was opened */
     DIR *dir;
     pthread_mutex_t dir_lock;
 };
@@ -53,7 +64,7 @@ void handles_end(struct handles *handles); /* all must be closed */
 
 /* Takes fd; -errno (then fd is closed).  file: entered. */
 MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd,
-                              int flags, uint64_t *number);
+                              int flags, enum way way, uint64_t *number);
 MUST_USE int handle_open_dir(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
                              uint64_t *number);
 struct handle *handle_get(struct handles *handles, uint64_t number);

@@ -42,6 +42,7 @@ struct node {
     bool pinned;       /* its fd is the only way to reach it: closed last */
     bool stale;        /* the kernel's pages are older than seen: they are to be dropped */
     struct seen seen;
+    bool passed;       /* it is open, and the kernel reads it without us: no pages are used */
     uint64_t version;  /* the inode itself lies in the vault under this number, 0: no */
     struct node *parent; /* alias; NULL for the root and for a node without a name */
     char *name;

@@ -134,11 +134,13 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     fuse_reply_none(req);
 }
 
-static void open_reply_flags(struct fusefs *fs, struct fuse_file_info *fi, uint64_t handle)
+static void open_reply_flags(struct fuse_file_info *fi, const struct opened *opened)
 {
-    fi->fh = handle;
-    fi->keep_cache = handle_get(&fs->handles, handle)->fresh;
-    fi->noflush = 1;    /* whoever reads the journal has open handles reported first */
+    fi->fh = opened->handle;
+    fi->keep_cache = opened->keep_cache;
+    fi->noflush = 1; /* whoever reads the journal has open handles reported first */
+    fi->direct_io = opened->way == WAY_DIRECT;
+    fi->backing_id = opened->backing;
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -147,16 +149,16 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
     struct fusefs *fs = fs_of(req);
     struct caller caller = caller_of(req);
     struct entry entry;
-    uint64_t handle = 0;
-    int r = tree_create(fs, &caller, parent, name, mode, fi->flags, &entry, &handle);
+    struct opened opened = {0};
+    int r = tree_create(fs, &caller, parent, name, mode, fi->flags, &entry, &opened);
     if (r < 0) {
         reply_status(req, r);
         return;
     }
-    open_reply_flags(fs, fi, handle);
+    open_reply_flags(fi, &opened);
     struct fuse_entry_param param = entry_param(fs, &entry);
     if (fuse_reply_create(req, &param, fi) == -ENOENT) {
-        data_release(fs, handle);
+        data_drop(fs, opened.handle);
         node_forget(fs->nodes, entry.number, 1);
     }
 }
@@ -335,15 +337,15 @@ static void op_open(fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi
 {
     struct fusefs *fs = fs_of(req);
     struct caller caller = caller_of(req);
-    uint64_t handle = 0;
-    int r = data_open(fs, &caller, number, fi->flags, fi->kill_suidgid, &handle);
+    struct opened opened = {0};
+    int r = data_open(fs, &caller, number, fi->flags, fi->kill_suidgid, &opened);
     if (r < 0) {
         reply_status(req, r);
         return;
     }
-    open_reply_flags(fs, fi, handle);
+    open_reply_flags(fi, &opened);
     if (fuse_reply_open(req, fi) == -ENOENT)
-        data_release(fs, handle);
+        data_drop(fs, opened.handle);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t number, size_t bytes, off_t offset,
@@ -544,6 +546,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     fuse_unset_feature_flag(conn, FUSE_CAP_FLOCK_LOCKS);
     fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ); /* slower for the small writes of agents */
     fs->uring = (conn->want_ext & FUSE_CAP_OVER_IO_URING) != 0;
+    if (fs->through) /* libfuse allows one level: the workspace is not itself passed through */
+        fs->through = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
     serve_ready(fs);
 }
 

@@ -128,7 +128,7 @@ static int create_new(struct fusefs *fs, const struct caller *caller, uint64_t f
 }
 
 int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
-                mode_t mode, int flags, struct entry *out, uint64_t *handle)
+                mode_t mode, int flags, struct entry *out, struct opened *opened)
 {
     bool exclusive = flags & O_EXCL;
     struct creation what = {
@@ -141,7 +141,7 @@ int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     int r = create_new(fs, caller, folder, name, &what, out);
     if (r == -EEXIST && !exclusive) { /* the host's user was faster */
         TRY(tree_lookup(fs, caller, folder, name, out));
-        return data_open(fs, caller, out->number, flags & ~(O_CREAT | O_EXCL), true, handle);
+        return data_open(fs, caller, out->number, flags & ~(O_CREAT | O_EXCL), true, opened);
     }
     if (r < 0) {
         fd_close(&what.fd);
@@ -150,7 +150,7 @@ int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     r = turn_take(fs, node_get(fs->nodes, out->number), &turn);
     if (r == 0)
-        r = data_hand_out(&turn, caller, fd_take(&what.fd), flags & O_ACCMODE, handle);
+        r = data_hand_out(&turn, caller, fd_take(&what.fd), flags, opened);
     fd_close(&what.fd);
     if (r < 0)
         node_forget(fs->nodes, out->number, 1);
@@ -337,8 +337,10 @@ int tree_unlink(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     }
     int r = spec.before.nlink > 1 ? remove_one_name(fs, &at, &spec, node)
                                   : remove_last_name(fs, &at, &spec, node);
-    if (node)
+    if (node) {
+        data_renew(fs, node);
         node_drop(fs->nodes, node);
+    }
     return r;
 }
 
@@ -523,6 +525,8 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     if (place_attr(&m->to, &after, NULL) < 0)
         after = spec.before;
     journal_confirm(&change, &after);
+    if (m->target_node)
+        data_renew(fs, m->target_node);
     return 0;
 }
 

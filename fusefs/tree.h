@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "fusefs/data.h"
 #include "fusefs/fs.h"
 
 /* What a name turned out to be: one lookup counted for the kernel. */
@@ -16,9 +17,9 @@ struct entry {
 
 int tree_lookup(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
                 struct entry *out);
-/* *handle: what to give the kernel as the open file. */
+/* *opened: what to give the kernel as the open file. */
 int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
-                mode_t mode, int flags, struct entry *out, uint64_t *handle);
+                mode_t mode, int flags, struct entry *out, struct opened *opened);
 int tree_mknod(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
                mode_t mode, struct entry *out);
 int tree_mkdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,

@@ -14,6 +14,7 @@
 #include "fusefs/data.h"
 #include "fusefs/fresh.h"
 #include "fusefs/preimage.h"
+#include "fusefs/unseen.h"
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
@@ -22,6 +23,7 @@
 
 struct cut {
     struct fusefs *fs;
+    struct file *file;
     struct node *node;
     int fd;
     const struct handle *own;
@@ -64,7 +66,7 @@ static bool can_swap(const struct cut *cut)
 {
     bool owner = cut->fs->act_as_caller ||
                  (cut->spec.before.uid == cut->fs->uid && cut->spec.before.gid == cut->fs->gid);
-    return cut->size == 0 && owner && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
+    return cut->size == 0 && owner && cut->file->through == 0 && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
            !file_is_open(&cut->fs->handles, cut->node, cut->own);
 }
 
@@ -157,9 +159,9 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
     char path[PLACE_PATH_MAX];
     struct error err = ERROR_NONE;
     struct node *node = file->node;
-    writing_end(fs, file, fd);
+    writing_settle(fs, file, fd);
     node_path(fs->nodes, node, path);
-    struct cut cut = {.fs = fs, .node = node, .fd = fd, .own = own, .size = size};
+    struct cut cut = {.fs = fs, .file = file, .node = node, .fd = fd, .own = own, .size = size};
     cut.spec = spec_for(fs, caller, OP_TRUNCATE, path);
     TRY(attr_read(fd, "", &cut.spec.before));
     int64_t old = (int64_t)cut.spec.before.size;
@@ -188,5 +190,6 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
         caller_drop_setid(fd, cut.spec.before.mode);
     struct attr after;
     journal_confirm(&change, attr_read(fd, "", &after) < 0 ? NULL : &after);
+    unseen_renew(fs, file, fd, fs->copy_limit); /* whoever writes unseen does so behind this event */
     return 0;
 }

@@ -90,9 +90,10 @@ static int verb_status(struct peer *peer, const char *words, struct strbuf *repl
     strbuf_add_format(reply, " pid=%d mountpoint=", getpid());
     add_encoded(reply, fs->options->mountpoint);
     strbuf_add_format(reply,
-                      " transport=%s passthrough=no since=%lld sessions=%u open_files=%zu nodes=%zu"
+                      " transport=%s passthrough=%s since=%lld sessions=%u open_files=%zu nodes=%zu"
                       " settled=%u sessions_ended=%u",
-                      fs->uring ? "io_uring" : "dev", (long long)fs->since,
+                      fs->uring ? "io_uring" : "dev", atomic_load(&fs->through) ? "yes" : "no",
+                      (long long)fs->since,
                       journal_sessions_alive(fs->journal), handles_open(&fs->handles), nodes,
                       done.settled, done.sessions);
     return 0;
@@ -102,7 +103,7 @@ static int verb_drain(struct peer *peer, const char *words, struct strbuf *reply
 {
     (void)words;
     (void)reply;
-    data_settle_all(peer->fs, false);
+    data_settle_all(peer->fs, SETTLE_REPORT);
     return journal_drain(peer->fs->journal, err);
 }
 
@@ -156,7 +157,7 @@ static int verb_session_end(struct peer *peer, const char *words, struct strbuf 
     for (size_t i = 0; i < CONTROL_SESSIONS; i++)
         if (peer->sessions[i] && peer->sessions[i] == session) {
             peer->sessions[i] = 0;
-            data_settle_all(peer->fs, false);
+            data_settle_all(peer->fs, SETTLE_REPORT);
             journal_session_end(peer->fs->journal, session, status);
             return verb_drain(peer, words, reply, err);
         }
@@ -238,7 +239,7 @@ static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count,
     const struct undo_hooks hooks = {notify_collect, tell_progress, told};
     struct actor_ref who = caller_actor(fs, &peer->caller);
     unsigned finished = 0;
-    data_settle_all(fs, true);
+    data_settle_all(fs, SETTLE_RENEW);
     int r = journal_drain(fs->journal, err);
     if (r == 0) /* of an undo that failed half-way */
         r = undo_resume(fs->journal, fs->root, &finished, err);
@@ -335,7 +336,7 @@ void verb_hang_up(struct peer *peer)
     bool ended = false;
     for (size_t i = 0; i < CONTROL_SESSIONS; i++)
         if (peer->sessions[i]) {
-            data_settle_all(peer->fs, false);
+            data_settle_all(peer->fs, SETTLE_REPORT);
             journal_session_end(peer->fs->journal, peer->sessions[i], -1);
             ended = true;
         }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fusefs/fs.h"
+#include "fusefs/unseen.h"
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
@@ -41,7 +42,7 @@ static void merge_closest(struct writing *w)
 }
 
 /* Ascending, disjoint, not touching. */
-static void add_range(struct writing *w, int64_t offset, int64_t length)
+void writing_add_range(struct writing *w, int64_t offset, int64_t length)
 {
     int64_t end = offset + length;
     size_t first = 0;
@@ -55,7 +56,7 @@ static void add_range(struct writing *w, int64_t offset, int64_t length)
     }
     if (first == last && w->range_count == WRITING_RANGES) {
         merge_closest(w);
-        add_range(w, offset, length);
+        writing_add_range(w, offset, length);
         return;
     }
     size_t tail = w->range_count - last;
@@ -189,15 +190,9 @@ static bool touches_old(const struct writing *w, const struct write_wish *wish)
     return wish->offset < (int64_t)w->before.size && wish->length > 0;
 }
 
-static int begin(struct fusefs *fs, struct file *file, const struct write_wish *wish,
-                 struct error *err)
+int writing_record(struct fusefs *fs, struct file *file, struct writing *w,
+                   const struct write_wish *wish, struct error *err)
 {
-    struct writing *w = &file->writing;
-    int r = attr_read(wish->fd, "", &w->before);
-    if (r < 0)
-        return error_set(err, -r, "stat of a file that is about to be written");
-    if (touches_old(w, wish))
-        TRY(keep_old_content(fs, w, wish, err));
     char path[PLACE_PATH_MAX];
     node_path(fs->nodes, file->node, path); /* of a removed file: its last one */
     struct change_spec spec = {
@@ -212,8 +207,20 @@ static int begin(struct fusefs *fs, struct file *file, const struct write_wish *
     };
     w->who = wish->who;
     w->began = clock_now_ns();
-    w->reported = true;
+    w->reported = !w->unseen;
     return journal_write_begin(fs->journal, &spec, &w->event, err);
+}
+
+static int begin(struct fusefs *fs, struct file *file, const struct write_wish *wish,
+                 struct error *err)
+{
+    struct writing *w = &file->writing;
+    int r = attr_read(wish->fd, "", &w->before);
+    if (r < 0)
+        return error_set(err, -r, "stat of a file that is about to be written");
+    if (touches_old(w, wish))
+        TRY(keep_old_content(fs, w, wish, err));
+    return writing_record(fs, file, w, wish, err);
 }
 
 /* setuid and setgid must not survive a write (FUSE_CAP_HANDLE_KILLPRIV_V2): data.c does it; a session
@@ -223,6 +230,8 @@ static bool belongs(const struct writing *w, const struct write_wish *wish)
 {
     if (!w->event)
         return false;
+    if (w->unseen)
+        return true;
     bool same = wish->inferred || w->who.actor == wish->who.actor;
     bool needs_version = w->version == 0 && touches_old(w, wish);
     return same && !needs_version && clock_now_ns() - w->began < SESSION_MAX_NS;
@@ -262,8 +271,9 @@ int writing_prepare(struct fusefs *fs, struct file *file, const struct write_wis
 void writing_done(struct fusefs *fs, struct file *file, int fd, int64_t offset, int64_t length)
 {
     file->writing.reported = false;
+    file->writing.changed = true;
     if (length > 0)
-        add_range(&file->writing, offset, length);
+        writing_add_range(&file->writing, offset, length);
     if (fs->options->writes == WRITES_EACH)
         writing_end(fs, file, fd);
 }
@@ -275,14 +285,25 @@ static void update(struct fusefs *fs, struct file *file, int fd, bool ended)
     if (fd < 0 || attr_read(fd, "", &after) < 0)
         if (node_attr(fs->nodes, file->node, &after, NULL) < 0)
             after = (struct attr){0};
-    journal_write_update(fs->journal, w->event, &after, w->ranges, w->range_count, ended);
-    w->reported = true;
+    if (!w->unseen || unseen_changed(fs, w, fd, &after))
+        journal_write_update(fs->journal, w->event, &after, w->ranges, w->range_count, ended);
+    else if (ended)
+        journal_write_nothing(fs->journal, w->event);
+    w->reported = !w->unseen;
 }
 
 void writing_report(struct fusefs *fs, struct file *file, int fd)
 {
     if (file->writing.event && !file->writing.reported)
         update(fs, file, fd, false);
+}
+
+void writing_settle(struct fusefs *fs, struct file *file, int fd)
+{
+    if (file->writing.unseen && file->unseen > 0)
+        writing_report(fs, file, fd);
+    else
+        writing_end(fs, file, fd);
 }
 
 void writing_end(struct fusefs *fs, struct file *file, int fd)

@@ -30,6 +30,8 @@ struct writing {
     struct range ranges[WRITING_RANGES];
     size_t range_count;
     bool reported; /* nothing changed since it was last reported */
+    bool unseen;   /* the kernel writes without us (unseen.h): all is kept, what changed is found later */
+    bool changed;  /* unseen: something did */
 };
 #define WRITING_NONE ((struct writing){.blocks = -1})
 
@@ -49,7 +51,15 @@ MUST_USE int writing_prepare(struct fusefs *fs, struct file *file, const struct 
 void writing_done(struct fusefs *fs, struct file *file, int fd, int64_t offset, int64_t length);
 /* Records where the session stands, without ending it. */
 void writing_report(struct fusefs *fs, struct file *file, int fd);
+/* Before something else happens to the file: ends it, or, where somebody still writes unseen, records where
+ * it stands. */
+void writing_settle(struct fusefs *fs, struct file *file, int fd);
 /* Ends it; no session is fine.  fd: any descriptor of the inode, -1: find one by the node. */
 void writing_end(struct fusefs *fs, struct file *file, int fd);
+
+/* For unseen.c: begins the event of a session that has kept what it must; and one more range of it. */
+MUST_USE int writing_record(struct fusefs *fs, struct file *file, struct writing *w,
+                            const struct write_wish *wish, struct error *err);
+void writing_add_range(struct writing *w, int64_t offset, int64_t length);
 
 #endif

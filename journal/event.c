@@ -29,6 +29,7 @@ static const char *const outcome_names[] = {
     [OUTCOME_DENIED] = "denied",
     [OUTCOME_FAILED] = "failed",
     [OUTCOME_OPEN] = "open",
+    [OUTCOME_NOTHING] = "nothing",
 };
 
 const char *op_name(enum op op)

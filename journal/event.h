@@ -46,6 +46,7 @@ enum outcome {
     OUTCOME_DENIED = 1, /* refused by ccfs; reason says why */
     OUTCOME_FAILED = 2, /* tried, and the system said error_code; nothing changed */
     OUTCOME_OPEN = 3,   /* a write session that has not ended */
+    OUTCOME_NOTHING = 4, /* one in which nothing changed, and which was sealed as open: never told */
 };
 
 enum event_flag {
@@ -138,5 +139,7 @@ int attr_read(int dir, const char *name, struct attr *out);
 /* Same object, and as far as its metadata tells the same content: ino, born, type, size, mtime. */
 bool attr_same_object(const struct attr *a, const struct attr *b);
 bool attr_same_content(const struct attr *a, const struct attr *b);
+/* The times of a kernel tick are alike: a content of just now may change and keep its time. */
+#define ATTR_TICK_NS (NS_PER_S / 20)
 
 #endif

@@ -500,8 +500,9 @@ void hasher_free(struct hasher **h)
 static int store_one(struct db *db, const struct found *f, struct error *err)
 {
     CLEANUP(stmt_done)
-    struct stmt q =
-        db_query(db, "INSERT OR IGNORE INTO hash(event, side, sha256) VALUES(?1, ?2, ?3)");
+    struct stmt q = /* unless the event was none after all */
+        db_query(db, "INSERT OR IGNORE INTO hash(event, side, sha256)"
+                     " SELECT ?1, ?2, ?3 WHERE EXISTS(SELECT 1 FROM event WHERE id = ?1)");
     stmt_bind_int(&q, 1, f->event);
     stmt_bind_int(&q, 2, f->side);
     stmt_bind_bytes(&q, 3, f->sha256, sizeof f->sha256);

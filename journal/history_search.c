@@ -116,7 +116,7 @@ struct stmt search_query(struct history *h, const struct search *search, const c
         &sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s%s", select, search->by_path ? by_path : "",
         f->session ? " AND e.session=?4" : "", f->since ? " AND e.time>=?5" : "",
         f->until ? " AND e.time<?6" : "", f->op != OP_NONE ? " AND e.op=?7" : "",
-        f->outcome >= 0 ? " AND e.outcome=?8" : "", search->first_id ? " AND e.id>=?9" : "",
+        f->outcome >= 0 ? " AND e.outcome=?8" : " AND e.outcome<>4", search->first_id ? " AND e.id>=?9" : "",
         search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "",
         !f->actor        ? ""
         : search->by_pid ? BY_PID

@@ -290,6 +290,12 @@ static void after_batch(void *context)
     j->proof_fails = r < 0 && r != -EBUSY;
 }
 
+static void discard_idle(void *context, uint64_t version)
+{
+    const struct journal *j = context;
+    vault_discard(j->vault, version);
+}
+
 static uint64_t record_actor(void *context, const struct actor *seen)
 {
     struct journal *j = context;
@@ -343,6 +349,7 @@ static int parts_open(struct journal *j, int root, struct error *err)
     const struct writer_hook hook = {
         .before_drain = before_drain,
         .after_batch = after_batch,
+        .idle = discard_idle,
         .context = j,
     };
     return writer_open(j->db, j->intake, hook, &j->writer, err);
@@ -676,26 +683,37 @@ static const struct range *ranges_bounded(const struct range *ranges, size_t *co
     return *own;
 }
 
+static void update_put(struct journal *j, const struct record_update *u)
+{
+    struct record *r = NULL;
+    struct error err = ERROR_NONE;
+    const struct reservation want = record_update_size(u);
+    if (intake_reserve(j->intake, &want, INTAKE_REPORT, &r, &err) < 0) {
+        error_prefix(&err, -err.code, "the end of event %" PRIu64 " is left to recovery", u->event);
+        log_error(&err);
+    } else {
+        record_update_pack(r, u);
+        intake_publish(r, RECORD_DONE);
+    }
+}
+
 void journal_write_update(struct journal *j, uint64_t event, const struct attr *after,
                           const struct range *ranges, size_t count, bool ended)
 {
     struct range *own = NULL;
-    struct record *r = NULL;
-    struct error err = ERROR_NONE;
     struct record_update u = {.event = event, .ended = ended};
     if (after)
         u.after = *after;
     u.ranges = ranges_bounded(ranges, &count, &own);
     u.range_count = count;
-    const struct reservation want = record_update_size(&u);
-    if (intake_reserve(j->intake, &want, INTAKE_REPORT, &r, &err) < 0) {
-        error_prefix(&err, -err.code, "the end of event %" PRIu64 " is left to recovery", event);
-        log_error(&err);
-    } else {
-        record_update_pack(r, &u);
-        intake_publish(r, RECORD_DONE);
-    }
+    update_put(j, &u);
     free(own);
+}
+
+void journal_write_nothing(struct journal *j, uint64_t event)
+{
+    const struct record_update u = {.event = event, .ended = true, .nothing = true};
+    update_put(j, &u);
 }
 
 /* ---- actors and sessions ---- */

@@ -144,6 +144,10 @@ MUST_USE int journal_write_kept(struct journal *j, uint64_t version, bool whole,
 void journal_write_update(struct journal *j, uint64_t event, const struct attr *after,
                           const struct range *ranges, size_t count, bool ended);
 
+/* It ended, and nothing had changed: it is no event, and what it kept goes.  For sessions that had to begin
+ * before anybody could know whether something would be written. */
+void journal_write_nothing(struct journal *j, uint64_t event);
+
 /* Everything recorded so far is in SQLite when it returns. */
 MUST_USE int journal_drain(struct journal *j, struct error *err);
 /* 0, or the reason (-errno, sentence) why the journal takes nothing any more. */

@@ -55,6 +55,8 @@ struct packed_session {
     uint32_t command_bytes;
 };
 
+#define ENDED_WITH_NOTHING 2
+
 struct packed_update {
     uint64_t event;
     struct attr after;
@@ -195,7 +197,7 @@ void record_update_pack(struct record *r, const struct record_update *u)
     struct packed_update p = {
         .event = u->event,
         .after = u->after,
-        .ended = u->ended,
+        .ended = u->nothing ? ENDED_WITH_NOTHING : u->ended,
         .range_count = (uint32_t)u->range_count,
     };
     char *at = put(record_payload(r), &p, sizeof p);
@@ -351,6 +353,7 @@ int record_update_unpack(const struct record *r, struct record_update *out)
         .event = p.event,
         .after = p.after,
         .ended = p.ended != 0,
+        .nothing = p.ended == ENDED_WITH_NOTHING,
         .range_count = p.range_count,
     };
     out->ranges = take(&rest, (uint64_t)p.range_count * sizeof *out->ranges);

@@ -48,6 +48,7 @@ struct record_update {
     uint64_t event;
     struct attr after;
     bool ended;
+    bool nothing; /* ended, and nothing had changed: it is no event */
     const struct range *ranges;
     size_t range_count;
 };

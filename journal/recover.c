@@ -251,6 +251,7 @@ struct open_session {
     uint64_t object;
     uint64_t version;
     enum kept kept;
+    int64_t time;
     struct attr before;
     char *path;
 };
@@ -267,7 +268,7 @@ static int open_session_next(struct db *db, uint64_t behind, struct open_session
     CLEANUP(stmt_done)
     struct stmt q = db_query(
         db, "SELECT e.id, e.object, e.version, v.kept, e.b_ino, e.b_born, e.b_mode, e.b_size,"
-            " p.bytes FROM event e LEFT JOIN version v ON v.id = e.version"
+            " p.bytes, e.b_mtime, e.time FROM event e LEFT JOIN version v ON v.id = e.version"
             " LEFT JOIN path p ON p.id = e.path"
             " WHERE e.outcome = 3 AND e.id > ?1 ORDER BY e.id LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)behind);
@@ -283,7 +284,9 @@ static int open_session_next(struct db *db, uint64_t behind, struct open_session
         .before = {.ino = (uint64_t)stmt_int(&q, 4),
                    .born = stmt_int(&q, 5),
                    .mode = (uint32_t)stmt_int(&q, 6),
-                   .size = (uint64_t)stmt_int(&q, 7)},
+                   .size = (uint64_t)stmt_int(&q, 7),
+                   .mtime = stmt_int(&q, 9)},
+        .time = stmt_int(&q, 10),
         .path = strdup(path ? path : ""),
     };
     return out->path ? 1 : error_set(err, ENOMEM, "recover the journal");
@@ -366,15 +369,22 @@ static int session_ranges(struct vault *v, const struct open_session *o, const s
     return 0;
 }
 
+/* It may have begun before anybody could know whether something would be written. */
+static bool is_untouched(const struct open_session *o, const struct attr *after)
+{
+    return attr_same_content(&o->before, after) && o->time - o->before.mtime > ATTR_TICK_NS;
+}
+
 static int end_row(struct db *db, const struct open_session *o, const struct attr *a,
                    const struct range *ranges, size_t count, struct error *err)
 {
     CLEANUP(stmt_done)
     struct stmt q = db_query(
-        db, "UPDATE event SET outcome = 0, flags = flags | 2, ranges = ?2, a_ino = ?3, a_born = ?4,"
+        db, "UPDATE event SET outcome = ?12, flags = flags | 2, ranges = ?2, a_ino = ?3, a_born = ?4,"
             " a_mode = ?5, a_uid = ?6, a_gid = ?7, a_nlink = ?8, a_size = ?9, a_mtime = ?10,"
             " a_ctime = ?11 WHERE id = ?1 AND outcome = 3");
     stmt_bind_int(&q, 1, (int64_t)o->id);
+    stmt_bind_int(&q, 12, is_untouched(o, a) ? OUTCOME_NOTHING : OUTCOME_OK);
     if (count > 0)
         stmt_bind_bytes(&q, 2, ranges, count * sizeof *ranges);
     if (a->mode) {

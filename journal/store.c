@@ -35,6 +35,8 @@ struct store {
     struct db *db;
     struct known_path paths[CACHE_SLOTS];
     struct known_inode inodes[CACHE_SLOTS];
+    uint64_t idle[STORE_BATCH]; /* versions of write sessions in which nothing changed */
+    size_t idle_count;
 };
 
 int store_open(struct db *db, struct store **out, struct error *err)
@@ -53,6 +55,7 @@ void store_forget(struct store *s)
         free(s->paths[i].bytes);
     memset(s->paths, 0, sizeof s->paths);
     memset(s->inodes, 0, sizeof s->inodes);
+    s->idle_count = 0;
 }
 
 void store_close(struct store **s)
@@ -397,12 +400,57 @@ static int store_session_end(struct store *s, const struct record *r, struct err
     return stmt_run(&q, err);
 }
 
+/* What it kept goes with it, but not before the transaction is on record. */
+static int version_of_idle(struct store *s, uint64_t event, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(s->db, "SELECT id FROM version WHERE event = ?1");
+    stmt_bind_int(&q, 1, (int64_t)event);
+    int r = stmt_step(&q, err);
+    if (r == 1 && s->idle_count < STORE_BATCH)
+        s->idle[s->idle_count++] = (uint64_t)stmt_int(&q, 0);
+    return r < 0 ? r : 0;
+}
+
+static int run_for_event(struct store *s, const char *sql, uint64_t event, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(s->db, sql);
+    stmt_bind_int(&q, 1, (int64_t)event);
+    return stmt_run(&q, err);
+}
+
+/* Or its checksum. */
+static int is_sealed(struct store *s, uint64_t event, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(s->db, "SELECT event >= ?1 OR EXISTS(SELECT 1 FROM hash WHERE event = ?1"
+                                    " AND hash.id <= seal.hash) FROM seal ORDER BY id DESC LIMIT 1");
+    stmt_bind_int(&q, 1, (int64_t)event);
+    int r = stmt_step(&q, err);
+    return r == 1 ? stmt_int(&q, 0) != 0 : r;
+}
+
+/* It is no event, unless a seal has told of it already: such a row and its version stay. */
+static int store_nothing(struct store *s, uint64_t event, struct error *err)
+{
+    int sealed = is_sealed(s, event, err);
+    TRY(sealed);
+    if (sealed)
+        return run_for_event(s, "UPDATE event SET outcome = 4 WHERE id = ?1 AND outcome = 3", event,
+                             err);
+    TRY(version_of_idle(s, event, err));
+    TRY(run_for_event(s, "DELETE FROM version WHERE event = ?1", event, err));
+    TRY(run_for_event(s, "DELETE FROM hash WHERE event = ?1", event, err));
+    return run_for_event(s, "DELETE FROM event WHERE id = ?1", event, err);
+}
+
 /* Only an open row is ever changed. */
 static int store_write_update(struct store *s, const struct record *r, struct error *err)
 {
     struct record_update u;
     if (record_update_unpack(r, &u) < 0)
         return UNREADABLE;
+    if (u.nothing)
+        return store_nothing(s, u.event, err);
     CLEANUP(stmt_done)
     struct stmt q = db_query(
         s->db, "UPDATE event SET outcome = ?2, ranges = ?3, a_ino = ?4, a_born = ?5, a_mode = ?6,"
@@ -432,4 +480,11 @@ int store_record(struct store *s, const struct record *r, struct error *err)
     default:
         return UNREADABLE;
     }
+}
+
+void store_each_idle(struct store *s, store_idle *each, void *context)
+{
+    for (size_t i = 0; i < s->idle_count; i++)
+        each(context, s->idle[i]);
+    s->idle_count = 0;
 }

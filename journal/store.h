@@ -17,7 +17,13 @@ void store_close(struct store **s);
 /* After a rollback: what was looked up may not be there any more. */
 void store_forget(struct store *s);
 
+#define STORE_BATCH 1000 /* records in one transaction, at most */
+
 /* 1: the record cannot be read and nothing was stored; errors as db.h. */
 MUST_USE int store_record(struct store *s, const struct record *r, struct error *err);
+
+/* After the commit: the versions that nobody needs, because nothing was written after all. */
+typedef void store_idle(void *context, uint64_t version);
+void store_each_idle(struct store *s, store_idle *each, void *context);
 
 #endif

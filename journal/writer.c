@@ -13,7 +13,6 @@
 #include "journal/base/log.h"
 #include "journal/store.h"
 
-#define BATCH_RECORDS 1000
 #define NAP_MS 200
 #define RETRY_NAPS 5 /* a second */
 
@@ -85,12 +84,12 @@ static int store_one(struct writer *w, const struct record *r, struct error *err
     return stored < 0 ? stored : 0;
 }
 
-/* Stores up to BATCH_RECORDS; *position: behind the last one. */
+/* Stores up to STORE_BATCH; *position: behind the last one. */
 static int store_batch(struct writer *w, uint64_t *position, struct error *err)
 {
     CLEANUP(transaction_rollback) struct transaction t = {0};
     TRY(transaction_begin(w->db, &t, err));
-    for (int n = 0; n < BATCH_RECORDS; n++) {
+    for (int n = 0; n < STORE_BATCH; n++) {
         const struct record *r = next_complete(w, position);
         if (!r)
             break;
@@ -122,6 +121,7 @@ int writer_drain(struct writer *w, struct error *err)
             return r;
         }
         FAULT_POINT("writer_committed");
+        store_each_idle(w->store, w->hook.idle, w->hook.context);
         intake_move_tail(w->in, position);
         FAULT_POINT("writer_moved_tail");
         after_batch(w);

@@ -18,6 +18,7 @@ struct writer;
 struct writer_hook {
     void (*before_drain)(void *context);
     void (*after_batch)(void *context);
+    void (*idle)(void *context, uint64_t version); /* what it holds is not needed */
     void *context;
 };
 

@@ -19,6 +19,7 @@
 
 static const struct config defaults = {
     .transport = TRANSPORT_AUTO,
+    .passthrough = true,
     .writes = WRITES_CLOSE,
     .sandbox = {.memory_bytes = 8 * GIB, .processes = 4096, .files = 65536, .tmp_bytes = 2 * GIB},
     .network = {.defaults = true},
@@ -31,6 +32,16 @@ static int take_transport(struct config_reader *r, const struct config_place *at
     unsigned n = 0;
     TRY(config_take_word(r, at, value, words, COUNT_OF(words), &n));
     *(enum transport *)out = (enum transport)n;
+    return 0;
+}
+
+static int take_passthrough(struct config_reader *r, const struct config_place *at,
+                            const cJSON *value, void *out)
+{
+    static const char *const words[] = {"off", "auto"};
+    unsigned n = 0;
+    TRY(config_take_word(r, at, value, words, COUNT_OF(words), &n));
+    *(bool *)out = n == 1;
     return 0;
 }
 
@@ -86,6 +97,7 @@ static void free_text(char **text)
 static const struct config_key top_keys[] = {
     {"zones", config_take_zones, 0},
     {"transport", take_transport, offsetof(struct config, transport)},
+    {"passthrough", take_passthrough, offsetof(struct config, passthrough)},
     {"writes", take_writes, offsetof(struct config, writes)},
     {"durability", take_durability, offsetof(struct config, durability)},
     {"allow_other", config_take_bool, offsetof(struct config, allow_other)},

@@ -20,6 +20,7 @@ struct config {
     struct zone zones[CONFIG_ZONE_LIMIT]; /* paths owned */
     size_t zone_count;
     enum transport transport;
+    bool passthrough; /* where the kernel and our rights allow it */
     enum write_events writes;
     enum durability durability;
     bool allow_other;

@@ -19,6 +19,7 @@ static const uint64_t for_everybody =
     BIT(CAP_CHOWN) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | /* chown, chmod for callers */
     BIT(CAP_DAC_OVERRIDE) |
     BIT(CAP_DAC_READ_SEARCH) |          /* the kernel has checked the caller already */
+    BIT(CAP_LEASE) |                    /* whether a caller still has its file mapped */
     BIT(CAP_SETUID) | BIT(CAP_SETGID) | /* fsuid of the caller */
     BIT(CAP_SYS_PTRACE);                /* the names of callers' programs */
 

@@ -100,6 +100,7 @@ struct mount *mount_make(const char *parent)
         .workspace = m->raw,
         .mountpoint = m->at,
         .zones = m->zones,
+        .passthrough = true,
     };
     return m;
 }

@@ -157,6 +157,7 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"{\"writes\":\"each\",\"writes\":\"close\"}", "writes: is there twice"},
         {"{\"durability\":\"paranoid\"}", "durability: must be \"relaxed\" or \"strict\""},
         {"{\"transport\":\"usb\"}", "transport: must be \"auto\", \"uring\" or \"dev\""},
+        {"{\"passthrough\":\"always\"}", "passthrough: must be \"off\" or \"auto\""},
         {"{\"allow_other\":\"yes\"}", "allow_other: must be true or false, not a text"},
         {"{\"sandbox\":{\"memory\":\"8 g\"}}", "sandbox.memory: must be a size"},
         {"{\"sandbox\":{\"memory\":\"1k\"}}", "sandbox.memory: must be from 16m to 64t"},

@@ -252,6 +252,37 @@ static void a_write_session_is_one_row_that_ends(void **state)
     journal_close(&j);
 }
 
+static uint64_t given_a_session_that_keeps_all(struct journal *j, uint64_t *version)
+{
+    uint64_t event = 0;
+    struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = attr_of("f")};
+    CLEANUP(fd_close) int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+    spec.version = *version = vault_new(journal_vault(j));
+    assert_int_equal(
+        vault_copy_in(journal_vault(j), *version, fd, 5, 100, &spec.kept, NULL), 0);
+    assert_int_equal(journal_write_begin(j, &spec, &event, NULL), 0);
+    return event;
+}
+
+static void a_write_session_in_which_nothing_changed_is_no_event(void **state)
+{
+    (void)state;
+    struct journal *j = given_an_open_journal();
+    uint64_t version = 0;
+    test_file_text(root, "f", "12345");
+    uint64_t event = given_a_session_that_keeps_all(j, &version);
+    assert_int_equal(journal_drain(j, NULL), 0);
+    assert_int_equal(ask("SELECT outcome FROM event WHERE op = 10"), 3);
+    journal_write_nothing(j, event);
+    assert_int_equal(journal_drain(j, NULL), 0);
+    assert_int_equal(ask("SELECT count(*) FROM event WHERE op = 10"), 0);
+    assert_int_equal(ask("SELECT count(*) FROM version"), 0);
+    journal_close(&j);
+    j = given_an_open_journal();
+    assert_false(vault_has(journal_vault(j), version));
+    journal_close(&j);
+}
+
 static void many_ranges_are_joined_and_none_is_lost(void **state)
 {
     (void)state;
@@ -687,6 +718,7 @@ int main(void)
         T(the_last_home_of_a_file_survives_a_report_of_failure),
         T(alike_refusals_become_one_event_with_a_count),
         T(a_write_session_is_one_row_that_ends),
+        T(a_write_session_in_which_nothing_changed_is_no_event),
         T(many_ranges_are_joined_and_none_is_lost),
         T(an_object_survives_renames_and_a_new_file_is_another),
         T(two_objects_met_by_one_event_stay_two),

@@ -137,8 +137,7 @@ int data_drop(struct fusefs *fs, uint64_t number)
     struct handle *handle = handle_get(&fs->handles, number);
     if (!handle)
         return -EBADF;
-    if (handle->file)
-        leave_file(fs, handle);
+    leave_file(fs, handle);
     handle_close(&fs->handles, fs->nodes, number);
     return 0;
 }
@@ -164,24 +163,36 @@ static void report_file(struct fusefs *fs, struct file *file, int fd)
     pthread_mutex_unlock(&file->lock);
 }
 
+static int make_durable(struct fusefs *fs)
+{
+    struct error err = ERROR_NONE;
+    int r = journal_make_durable(fs->journal, &err);
+    if (r < 0)
+        complain(&err);
+    return r;
+}
+
 /* What is needed to take back what happened to it, then the file. */
 int data_sync(struct fusefs *fs, uint64_t number, bool data_only)
 {
     struct handle *handle = handle_get(&fs->handles, number);
     if (!handle)
         return -EBADF;
-    struct error err = ERROR_NONE;
-    int fd = handle->dir ? dirfd(handle->dir) : handle->fd;
-    if (handle->file)
-        report_file(fs, handle->file, handle->fd);
-    int r = journal_make_durable(fs->journal, &err);
-    if (r < 0) {
-        complain(&err);
-        return r;
-    }
+    report_file(fs, handle->file, handle->fd);
+    TRY(make_durable(fs));
     FAULT_POINT("sync_kept");
     /* With its times, whatever was asked for: by them it is known again. */
     (void)data_only;
+    return fsync(handle->fd) < 0 ? -errno : 0;
+}
+
+int data_sync_folder(struct fusefs *fs, uint64_t number)
+{
+    struct node *node = node_get(fs->nodes, number);
+    CLEANUP(fd_close) int fd = node ? node_open(fs->nodes, node, O_RDONLY | O_DIRECTORY) : -ESTALE;
+    if (fd < 0)
+        return fd;
+    TRY(make_durable(fs));
     return fsync(fd) < 0 ? -errno : 0;
 }
 
@@ -277,7 +288,7 @@ static int writer_enter(struct writer *w, struct fusefs *fs, const struct caller
                         uint64_t number, const struct write_wish *what, int flags)
 {
     struct handle *handle = handle_get(&fs->handles, number);
-    if (!handle || !handle->file || !handle->writable)
+    if (!handle || !handle->writable)
         return -EBADF;
     w->fs = gate_enter(fs);
     w->handle = handle;
@@ -345,7 +356,7 @@ ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from,
 {
     CLEANUP(writer_leave) struct writer w = {0};
     struct handle *source = handle_get(&fs->handles, from);
-    if (!source || !source->file)
+    if (!source)
         return -EBADF;
     bytes = bytes < COPY_MAX ? bytes : COPY_MAX;
     struct write_wish what = {.offset = to_offset, .length = (int64_t)bytes};

@@ -34,6 +34,7 @@ int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t handl
 ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
                   uint64_t to, int64_t to_offset, size_t bytes);
 int data_sync(struct fusefs *fs, uint64_t handle, bool data_only);
+int data_sync_folder(struct fusefs *fs, uint64_t number);
 /* fd (taken) becomes a handle of the file. */
 MUST_USE int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags,
                            struct opened *out);

@@ -68,17 +68,29 @@ static bool is_passed(struct fusefs *fs, const struct node *node)
     return passed;
 }
 
-bool fresh_open(struct fusefs *fs, struct node *node, int fd)
+static bool move_on(struct fusefs *fs, struct node *node, const struct seen *now)
 {
-    struct seen now;
-    if (!see(fd, &now))
-        return false;
     pthread_mutex_lock(&fs->nodes->lock);
-    bool same = is_same(&node->seen, &now) && !node->stale;
-    node->seen = now;
+    bool same = is_same(&node->seen, now) && !node->stale;
+    node->seen = *now;
     node->stale = false;
     pthread_mutex_unlock(&fs->nodes->lock);
     return same;
+}
+
+bool fresh_open(struct fusefs *fs, struct node *node, int fd)
+{
+    struct seen now;
+    return see(fd, &now) && move_on(fs, node, &now);
+}
+
+int fresh_folder(struct fusefs *fs, struct node *node, bool *same)
+{
+    struct attr attr;
+    TRY(node_attr(fs->nodes, node, &attr, NULL));
+    struct seen now = seen_now(&attr);
+    *same = move_on(fs, node, &now);
+    return 0;
 }
 
 void fresh_before(struct fusefs *fs, struct node *node, int fd)

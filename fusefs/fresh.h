@@ -22,6 +22,8 @@ void fresh_stop(struct fresh **fresh);
 
 /* Under the file's lock, fd just opened: may the kernel keep what it has of it? */
 bool fresh_open(struct fusefs *fs, struct node *node, int fd);
+/* Of a folder that is opened: may the kernel keep its listing? */
+int fresh_folder(struct fusefs *fs, struct node *node, bool *same);
 /* Under the file's lock, around a change through us of the content or its time. */
 void fresh_before(struct fusefs *fs, struct node *node, int fd);
 void fresh_after(struct fusefs *fs, struct node *node, int fd);

@@ -63,14 +63,6 @@ struct handle *handle_get(struct handles *handles, uint64_t number)
     return handle;
 }
 
-static int table_add(struct handles *handles, struct handle *handle, uint64_t *number)
-{
-    pthread_mutex_lock(&handles->lock);
-    *number = table_put(handles, handle);
-    pthread_mutex_unlock(&handles->lock);
-    return *number ? 0 : -ENOMEM;
-}
-
 size_t handles_open(struct handles *handles)
 {
     pthread_mutex_lock(&handles->lock);
@@ -187,11 +179,7 @@ struct file *files_next(struct handles *handles, size_t *at, bool writers_only)
 
 static void handle_free(struct handle *handle)
 {
-    if (handle->dir)
-        closedir(handle->dir); /* closes fd */
-    else
-        fd_close(&handle->fd);
-    pthread_mutex_destroy(&handle->dir_lock);
+    fd_close(&handle->fd);
     free(handle);
 }
 
@@ -202,7 +190,6 @@ static struct handle *handle_new(struct nodes *nodes, struct node *node, int fd,
         fd_close(&fd);
         return NULL;
     }
-    pthread_mutex_init(&handle->dir_lock, NULL);
     handle->node = node;
     handle->fd = fd;
     handle->flags = flags;
@@ -236,21 +223,6 @@ int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *
     return -ENOMEM;
 }
 
-int handle_open_dir(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
-                    uint64_t *number)
-{
-    struct handle *handle = handle_new(nodes, node, fd, O_RDONLY);
-    if (!handle)
-        return -ENOMEM;
-    handle->dir = fdopendir(fd);
-    int r = handle->dir ? table_add(handles, handle, number) : -errno;
-    if (r < 0) {
-        handle_free(handle);
-        node_drop(nodes, node);
-    }
-    return r;
-}
-
 void handle_end_writing(struct handles *handles, struct handle *handle, bool *last)
 {
     pthread_mutex_lock(&handles->lock);
@@ -270,8 +242,7 @@ void handle_close(struct handles *handles, struct nodes *nodes, uint64_t number)
         handles->slots[number] = NULL;
         handles->free_slots[handles->free_count++] = number;
         handles->open--;
-        if (handle->file)
-            handle->file->handles--;
+        handle->file->handles--;
     }
     pthread_mutex_unlock(&handles->lock);
     if (!handle)

@@ -1,4 +1,4 @@
-/* handle.h - private to fusefs/: open files and folders.
+/* handle.h - private to fusefs/: open files.
  *
  * A handle is what one open() gave; a struct file is what all handles of an inode share: who writes,
  * and the write session (writing.h).
@@ -9,7 +9,6 @@
 #ifndef FUSEFS_HANDLE_H
 #define FUSEFS_HANDLE_H
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,14 +40,12 @@ struct file {
 
 struct handle {
     struct node *node; /* held */
-    struct file *file; /* NULL: a folder */
+    struct file *file;
     int fd;
     int flags; /* O_APPEND as set on fd; access mode */
     enum way way;
     bool writable; /* never changes */
     bool writes;   /* under handles->lock: it counts among the file's writers */
-    DIR *dir;
-    pthread_mutex_t dir_lock;
 };
 
 struct handles {
@@ -65,8 +62,6 @@ void handles_end(struct handles *handles); /* all must be closed */
 /* Takes fd; -errno (then fd is closed).  file: entered. */
 MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd,
                               int flags, enum way way, uint64_t *number);
-MUST_USE int handle_open_dir(struct handles *handles, struct nodes *nodes, struct node *node, int fd,
-                             uint64_t *number);
 struct handle *handle_get(struct handles *handles, uint64_t number);
 /* Frees the handle.  The caller ended the write session of a last writer before. */
 void handle_close(struct handles *handles, struct nodes *nodes, uint64_t number);

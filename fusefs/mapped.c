@@ -54,7 +54,7 @@ static uint64_t take_oldest(struct mapped *mapped)
 bool mapped_put_aside(struct fusefs *fs, struct handle *handle, uint64_t number)
 {
     struct file *file = handle->file;
-    if (!file || handle->way != WAY_THROUGH || (handle->flags & O_ACCMODE) != O_RDWR)
+    if (handle->way != WAY_THROUGH || (handle->flags & O_ACCMODE) != O_RDWR)
         return false;
     pthread_mutex_lock(&file->lock);
     bool last = file->mappable == 1; /* else others remain, and the session with them */

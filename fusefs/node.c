@@ -600,35 +600,48 @@ int node_path(struct nodes *nodes, const struct node *node, char out[PLACE_PATH_
     return r;
 }
 
+/* The folder's path, with a slash behind it unless it is the root's. */
 static int place_path(struct nodes *nodes, struct place *at)
 {
     pthread_mutex_lock(&nodes->lock);
-    char *start = path_build(at->folder, at->name, at->path, sizeof at->path);
+    char *start = path_build(at->folder, "", at->path, sizeof at->path);
     pthread_mutex_unlock(&nodes->lock);
     if (!start)
         return -ENAMETOOLONG;
-    memmove(at->path, start, strlen(start) + 1);
+    at->folder_bytes = strlen(start);
+    memmove(at->path, start, at->folder_bytes + 1);
     return 0;
 }
 
-int place_find(struct nodes *nodes, uint64_t folder, const char *name, struct place *out)
+int place_enter(struct nodes *nodes, uint64_t folder, struct place *out)
 {
     struct node *node = node_get(nodes, folder);
     if (!node)
         return -ESTALE;
-    if (strlen(name) > 255)
-        return -ENAMETOOLONG;
     out->folder = node;
-    out->name = name;
     TRY(place_path(nodes, out));
-    out->zone = zone_of(nodes->zones, out->path);
-    if (out->zone->mode == ZONE_NONE || strcmp(out->path, STATE_FOLDER) == 0)
-        return -ENOENT;
     out->dir = fd_acquire(nodes, node);
     if (out->dir < 0)
         return out->dir;
     out->nodes = nodes;
     return 0;
+}
+
+int place_point(struct place *at, const char *name)
+{
+    size_t n = strlen(name);
+    if (n > 255 || at->folder_bytes + n >= sizeof at->path)
+        return -ENAMETOOLONG;
+    at->name = name;
+    memcpy(at->path + at->folder_bytes, name, n + 1);
+    at->zone = zone_of(at->nodes->zones, at->path);
+    return at->zone->mode == ZONE_NONE || strcmp(at->path, STATE_FOLDER) == 0 ? -ENOENT : 0;
+}
+
+int place_find(struct nodes *nodes, uint64_t folder, const char *name, struct place *out)
+{
+    TRY(place_enter(nodes, folder, out));
+    return place_point(out, name);
 }
 
 void place_release(struct place *at)

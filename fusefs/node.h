@@ -81,6 +81,7 @@ struct place {
     int dir;              /* borrowed from the folder until place_release() */
     const char *name;     /* borrowed from the request */
     const struct zone *zone; /* of what the name means, or would mean */
+    size_t folder_bytes;       /* of path, up to and with the slash before the name */
     char path[PLACE_PATH_MAX]; /* relative to the workspace */
 };
 
@@ -107,6 +108,10 @@ void node_drop(struct nodes *nodes, struct node *node);
 /* Fills *out; place_release() it.  -ENOENT: unknown folder or a name that does not exist here (.ccfs).
  * -ESTALE as rule 2; -ENAMETOOLONG: the whole path exceeds PLACE_PATH_MAX. */
 MUST_USE int place_find(struct nodes *nodes, uint64_t folder, const char *name, struct place *out);
+/* The same in two steps, for many names of one folder.  place_point() fails as place_find() does, and leaves
+ * the folder entered. */
+MUST_USE int place_enter(struct nodes *nodes, uint64_t folder, struct place *out);
+MUST_USE int place_point(struct place *at, const char *name);
 void place_release(struct place *at); /* CLEANUP */
 /* statx of the place; -ENOENT; -EXDEV where another filesystem is mounted there. */
 MUST_USE int place_attr(const struct place *at, struct attr *out, struct statx *full);

@@ -433,22 +433,23 @@ static void op_lseek(fuse_req_t req, fuse_ino_t number, off_t offset, int whence
 
 /* ---- folders ----------------------------------------------------------------------------------------------- */
 
+/* The kernel keeps listings, as long as nothing came or went behind it. */
 static void op_opendir(fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi)
 {
     struct fusefs *fs = fs_of(req);
     struct caller caller = caller_of(req);
-    uint64_t handle = 0;
-    int r = list_open(fs, &caller, number, &handle);
+    bool same = false;
+    int r = list_open(fs, &caller, number, &same);
     if (r < 0) {
         reply_status(req, r);
         return;
     }
-    fi->fh = handle;
-    if (fuse_reply_open(req, fi) == -ENOENT)
-        handle_close(&fs->handles, fs->nodes, handle);
+    fi->cache_readdir = 1;
+    fi->keep_cache = same;
+    fuse_reply_open(req, fi);
 }
 
-static size_t pack_item(fuse_req_t req, struct handle *handle, const struct list_item *item, bool plus,
+static size_t pack_item(fuse_req_t req, struct listing *listing, const struct list_item *item, bool plus,
                         char *at, size_t room)
 {
     struct fusefs *fs = fs_of(req);
@@ -460,20 +461,19 @@ static size_t pack_item(fuse_req_t req, struct handle *handle, const struct list
     struct entry entry;
     bool dots = strcmp(item->name, ".") == 0 || strcmp(item->name, "..") == 0;
     bool met = !dots && fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0) <= room &&
-               list_meet(fs, handle, item, &entry) == 0;
+               list_meet(listing, item, &entry) == 0;
     if (met)
         param = entry_param(fs, &entry);
     return fuse_add_direntry_plus(req, at, room, item->name, &param, item->next);
 }
 
-static int fill(fuse_req_t req, struct handle *handle, bool plus, char *buffer, size_t room,
+static int fill(fuse_req_t req, struct listing *listing, bool plus, char *buffer, size_t room,
                 size_t *used)
 {
-    struct fusefs *fs = fs_of(req);
     struct list_item item;
     int r;
-    while ((r = list_next(fs, handle, &item)) == 1) {
-        size_t n = pack_item(req, handle, &item, plus, buffer + *used, room - *used);
+    while ((r = list_next(listing, &item)) == 1) {
+        size_t n = pack_item(req, listing, &item, plus, buffer + *used, room - *used);
         if (n > room - *used)
             return 0; /* it comes with the next request: the offset given then is before it */
         *used += n;
@@ -481,18 +481,19 @@ static int fill(fuse_req_t req, struct handle *handle, bool plus, char *buffer, 
     return *used ? 0 : r;
 }
 
-static void read_folder(fuse_req_t req, size_t bytes, off_t offset, const struct fuse_file_info *fi,
-                        bool plus)
+/* An entry with attributes takes a few times the room of a bare one. */
+#define PLUS_TIMES 4
+
+static void read_folder(fuse_req_t req, fuse_ino_t number, size_t bytes, off_t offset, bool plus)
 {
-    struct handle *handle = NULL;
+    struct listing listing;
     size_t room = bytes < REQUEST_BYTES ? bytes : REQUEST_BYTES;
     size_t used = 0;
     char *buffer = malloc(room);
-    int r = buffer ? list_begin(fs_of(req), fi->fh, offset, &handle) : -ENOMEM;
-    if (r == 0) {
-        r = fill(req, handle, plus, buffer, room, &used);
-        list_end(handle);
-    }
+    int r = list_begin(fs_of(req), number, offset, plus ? room / PLUS_TIMES : room, &listing);
+    if (r == 0)
+        r = buffer ? fill(req, &listing, plus, buffer, room, &used) : -ENOMEM;
+    list_end(&listing);
     if (r < 0)
         reply_status(req, r);
     else
@@ -503,22 +504,28 @@ static void read_folder(fuse_req_t req, size_t bytes, off_t offset, const struct
 static void op_readdir(fuse_req_t req, fuse_ino_t number, size_t bytes, off_t offset,
                        struct fuse_file_info *fi)
 {
-    (void)number;
-    read_folder(req, bytes, offset, fi, false);
+    (void)fi;
+    read_folder(req, number, bytes, offset, false);
 }
 
 static void op_readdirplus(fuse_req_t req, fuse_ino_t number, size_t bytes, off_t offset,
                            struct fuse_file_info *fi)
 {
-    (void)number;
-    read_folder(req, bytes, offset, fi, true);
+    (void)fi;
+    read_folder(req, number, bytes, offset, true);
+}
+
+static void op_fsyncdir(fuse_req_t req, fuse_ino_t number, int data_only, struct fuse_file_info *fi)
+{
+    (void)data_only;
+    (void)fi;
+    reply_status(req, data_sync_folder(fs_of(req), number));
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi)
 {
     (void)number;
-    struct fusefs *fs = fs_of(req);
-    handle_close(&fs->handles, fs->nodes, fi->fh);
+    (void)fi;
     reply_status(req, 0);
 }
 
@@ -578,7 +585,7 @@ const struct fuse_lowlevel_ops ops_table = {
     .readdir = op_readdir,
     .readdirplus = op_readdirplus,
     .releasedir = op_releasedir,
-    .fsyncdir = op_fsync,
+    .fsyncdir = op_fsyncdir,
     .statfs = op_statfs,
     .setxattr = op_setxattr,
     .getxattr = op_getxattr,

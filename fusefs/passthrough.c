@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,10 +15,11 @@
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 
-/* ---- the kernel's door ------------------------------------------------------------------------------ */
+/* ---- the kernel's door
+ * ------------------------------------------------------------------------------ */
 
-/* As in linux/fuse.h from 6.9 on.  Not by fuse_passthrough_open(): that needs a request, which the end of a
- * mapping is not, and says every refusal on stderr. */
+/* As in linux/fuse.h from 6.9 on.  Not by fuse_passthrough_open(): that needs a request, which the
+ * end of a mapping is not, and says every refusal on stderr. */
 struct backing_map {
     int32_t fd;
     uint32_t flags;
@@ -88,7 +89,8 @@ bool passthrough_is_possible(const struct fusefs *fs)
     return fd >= 0 && fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
 }
 
-/* ---- the choice --------------------------------------------------------------------------------------- */
+/* ---- the choice
+ * --------------------------------------------------------------------------------------- */
 
 struct opening {
     struct fusefs *fs;
@@ -115,8 +117,8 @@ static bool may_pass(const struct opening *o)
     const struct fusefs *fs = o->fs;
     const struct zone *zone = o->file->node->zone;
     bool all_seen = fs->options->writes == WRITES_EACH && zone->mode != ZONE_RO;
-    return !all_seen && !zone->setid && S_ISREG(o->now.mode) && !(o->now.mode & (S_ISUID | S_ISGID)) &&
-           (o->now.uid == fs->uid || fs->may_lease);
+    return !all_seen && !zone->setid && S_ISREG(o->now.mode) &&
+           !(o->now.mode & (S_ISUID | S_ISGID)) && (o->now.uid == fs->uid || fs->may_lease);
 }
 
 /* A handle that the kernel opened to append goes on appending there when its flag is taken away. */
@@ -170,7 +172,8 @@ static int choose(struct opening *o, enum way *out)
     if (file->cached > 0 || (file->through == 0 && !atomic_load(&o->fs->through)))
         return 0;
     TRY(attr_read(o->fd, "", &o->now));
-    if (file->through == 0 && (!may_pass(o) || !backing_open(o->fs, file, o->fd, is_writing(o->flags))))
+    if (file->through == 0 &&
+        (!may_pass(o) || !backing_open(o->fs, file, o->fd, is_writing(o->flags))))
         return 0;
     if (is_writing(o->flags))
         return choose_for_writer(o, out);
@@ -185,7 +188,8 @@ int passthrough_choose(struct fusefs *fs, struct file *file, const struct caller
     return choose(&o, out);
 }
 
-/* ---- counting --------------------------------------------------------------------------------------- */
+/* ---- counting
+ * --------------------------------------------------------------------------------------- */
 
 static void count(struct file *file, enum way way, int flags, int by)
 {

@@ -13,7 +13,8 @@
 
 #define COMPARE_MOST (64 * 1024) /* a larger file is not compared: all of it counts as changed */
 
-/* ---- beginning ------------------------------------------------------------------------------------- */
+/* ---- beginning
+ * ------------------------------------------------------------------------------------- */
 
 /* Nothing but a hole is kept in no time, however long it is. */
 static int64_t limit_for(int fd, int64_t copy_limit)
@@ -86,7 +87,8 @@ void unseen_renew(struct fusefs *fs, struct file *file, int fd, int64_t copy_lim
     }
 }
 
-/* ---- what changed ----------------------------------------------------------------------------------- */
+/* ---- what changed
+ * ----------------------------------------------------------------------------------- */
 
 /* Its times tell nothing about what changed within the tick in which they were set. */
 static bool times_tell(const struct writing *w)
@@ -133,7 +135,8 @@ static int compare(struct fusefs *fs, struct writing *w, int fd, const struct at
 {
     int64_t old_size = (int64_t)w->before.size;
     int64_t new_size = (int64_t)after->size;
-    CLEANUP(fd_close) int kept = w->version ? vault_open_version(fs->vault, w->version, O_RDONLY) : -1;
+    CLEANUP(fd_close)
+    int kept = w->version ? vault_open_version(fs->vault, w->version, O_RDONLY) : -1;
     char *old = kept < 0 ? NULL : malloc((size_t)COMPARE_MOST * 2);
     if (!old)
         return -ENOMEM;

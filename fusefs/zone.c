@@ -119,6 +119,14 @@ bool zone_is_root(const struct zones *zones, const char *path)
     return false;
 }
 
+bool zone_hides_below(const struct zones *zones, const char *path)
+{
+    for (size_t i = 0; i < zones->count; i++)
+        if (zones->zone[i].mode == ZONE_NONE && is_within(path, zones->zone[i].path))
+            return true;
+    return false;
+}
+
 /* The table of design.md, 4. */
 static const struct {
     enum zone_mode mode;

@@ -44,6 +44,8 @@ void zones_free(struct zones **zones);
 const struct zone *zone_of(const struct zones *zones, const char *path);
 /* Is path itself the root of a zone (or a parent of one)?  Those cannot be renamed or removed. */
 bool zone_is_root(const struct zones *zones, const char *path);
+/* Is there a hidden zone at path or below it? */
+bool zone_hides_below(const struct zones *zones, const char *path);
 /* 0, or -ENOENT, -EACCES, -EROFS as design.md's table; *reason then holds a constant like
  * "imports is read-only" text without the folder: "read-only", "write-only", "hidden". */
 int zone_check(const struct zone *zone, enum wish wish, const char **reason);

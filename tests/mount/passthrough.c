@@ -1,5 +1,6 @@
-/* passthrough.c - files that the kernel reads and writes without us: what was there before is kept all the
- * same, every change has its event, and nobody meets an error that a raw folder does not know. */
+/* passthrough.c - files that the kernel reads and writes without us: what was there before is kept
+ * all the same, every change has its event, and nobody meets an error that a raw folder does not
+ * know. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -10,7 +11,8 @@
 #define SMALL 5000u
 #define LARGE (300u * 1024) /* beyond what is copied whole */
 
-/* ---- what every story begins with ------------------------------------------------------------------ */
+/* ---- what every story begins with
+ * ------------------------------------------------------------------ */
 
 static char *given_file(struct mount *m, const char *name, size_t bytes)
 {
@@ -85,7 +87,8 @@ static bool status_says(struct mount *m, const char *what)
     return says;
 }
 
-/* ---- one writer ---------------------------------------------------------------------------------------- */
+/* ---- one writer
+ * ---------------------------------------------------------------------------------------- */
 
 static void a_new_file_is_one_event_of_all_its_bytes(void **state)
 {
@@ -228,7 +231,8 @@ static void a_removed_file_that_is_still_written_spares_its_old_content(void **s
     free(data);
 }
 
-/* ---- mappings ---------------------------------------------------------------------------------------- */
+/* ---- mappings
+ * ---------------------------------------------------------------------------------------- */
 
 static void a_mapping_that_outlives_its_file_is_still_recorded(void **state)
 {
@@ -275,7 +279,8 @@ static void a_mapping_that_is_only_read_leaves_no_event(void **state)
     assert_no_write(m, "rw/file");
 }
 
-/* ---- several at once --------------------------------------------------------------------------------- */
+/* ---- several at once
+ * --------------------------------------------------------------------------------- */
 
 static void a_large_file_keeps_only_its_blocks_beside_a_reader(void **state)
 {
@@ -396,7 +401,8 @@ static void a_second_writer_is_named_as_inferred(void **state)
     free(data);
 }
 
-/* ---- what must be seen ------------------------------------------------------------------------------- */
+/* ---- what must be seen
+ * ------------------------------------------------------------------------------- */
 
 static void a_write_still_takes_setuid_away(void **state)
 {
@@ -433,7 +439,8 @@ static void it_can_be_switched_off(void **state)
     close(at_mount(m, "rw/new", O_RDWR | O_CREAT));
 }
 
-/* ---- the daemon's death ------------------------------------------------------------------------------- */
+/* ---- the daemon's death
+ * ------------------------------------------------------------------------------- */
 
 static void what_was_written_unseen_survives_the_daemon(void **state)
 {
@@ -469,7 +476,8 @@ static bool passthrough_is_here(void)
     bool here = status_says(state, "passthrough=yes");
     end_of_mount(&state);
     if (!here)
-        print_message("SKIP: the kernel passes no files through here (6.9 or newer, CAP_SYS_ADMIN)\n");
+        print_message(
+            "SKIP: the kernel passes no files through here (6.9 or newer, CAP_SYS_ADMIN)\n");
     return here;
 }
 

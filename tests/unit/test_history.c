@@ -440,7 +440,7 @@ static void rows_that_make_no_sense_are_refused_by_number(void **state)
         "op=25",
         "op=1000",
         "op=-1",
-        "outcome=4",
+        "outcome=5",
         "outcome=-1",
         "count=-1",
         "count=4294967296",

@@ -407,7 +407,7 @@ static int make(struct maker *m)
     TRY(rewind_all(m));
     TRY(rewind_end(&m->rewind, was_nameless, m, m->err));
     TRY(settle_events(m));
-    if (m->plan->events.count == 0)
+    if (m->plan->events.count == 0 && m->plan->conflict_count == 0)
         return 0;
     TRY(check_plan(&m->rewind, m->err));
     TRY(name_conflicts(m->plan, m->history, m->err));

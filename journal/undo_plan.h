@@ -41,7 +41,7 @@ struct undo_plan {
     size_t skipped_count;
     struct ids events; /* taken back, ascending */
     struct ids along; /* changes of removed files that come back with them; at last in events too */
-    struct ids idle;  /* selected changes of removed files that stay removed: nothing to do */
+    struct ids idle;  /* selected events about removed files that stay removed: nothing to do */
     struct ids redone; /* undos of which every step is taken back: what they undid counts again */
     struct steps steps;
 };

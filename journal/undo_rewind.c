@@ -86,8 +86,10 @@ static int take_made(struct rewind *r, const struct event *e, struct link *link,
     bool is_link = e->op == OP_LINK;
     size_t names = node_names_left(node);
     node->unmade |= !is_link && !(e->flags & EVENT_BY_UNDO);
-    if (!link->at[VIEW_TARGET])
-        return is_link ? thing_note_gone(r, node, e, link->stays, err) : 0;
+    if (!link->at[VIEW_TARGET] && is_link)
+        return thing_note_gone(r, node, e, link->stays, err);
+    if (!link->at[VIEW_TARGET]) /* removed, and stays so */
+        return ids_add(&r->plan->idle, e->id) < 0 ? no_memory(err) : 0;
     int sound = thing_verify(r, node, e, err);
     if (sound <= 0)
         return sound;

@@ -234,6 +234,9 @@ int thing_verify(struct rewind *r, struct node *node, const struct event *e, str
 int thing_note_gone(struct rewind *r, struct node *node, const struct event *e, uint64_t by,
                     struct error *err)
 {
+    bool replaced = e->op == OP_RENAME && e->before2.mode; /* that comes back all the same */
+    if (!replaced && ids_add(&r->plan->idle, e->id) < 0)
+        return no_memory(err);
     if (node->gone_event)
         return 0;
     node->gone_event = e->id;

@@ -50,7 +50,7 @@ void thing_see_before(struct thing *t, struct attr attr);
 MUST_USE int thing_verify(struct rewind *r, struct node *node, const struct event *e,
                           struct error *err);
 /* A selected event about something that is not in the target.  If its creation is selected too,
- * nothing is left to do; only the end tells. */
+ * nothing is left to do, and it is not undone; only the end tells. */
 MUST_USE int thing_note_gone(struct rewind *r, struct node *node, const struct event *e,
                              uint64_t by, struct error *err);
 

@@ -2,7 +2,6 @@
  */
 #include "tests/support/mediator.h"
 
-#include <dirent.h>
 #include <sys/xattr.h>
 
 #include "journal/base/clock.h"
@@ -10,6 +9,7 @@
 #include "journal/base/strbuf.h"
 #include "journal/xattr.h"
 #include "tests/support/test.h"
+#include "tests/support/tree.h"
 
 /* ---- the workspace ---- */
 
@@ -404,112 +404,15 @@ uint64_t do_removexattr(struct mediator *m, const char *path, const char *name)
 
 /* ---- looking ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static uint64_t hash_file(int dir, const char *name)
-{
-    CLEANUP(fd_close) int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    unsigned char buffer[4096];
-    uint64_t hash = 14695981039346656037U;
-    ssize_t n;
-    must(fd, "read", name);
-    while ((n = read(fd, buffer, sizeof buffer)) > 0)
-        for (ssize_t i = 0; i < n; i++)
-            hash = (hash ^ buffer[i]) * 1099511628211U;
-    return hash;
-}
-
-/* Sorted: a filesystem may list them in any order. */
-static void tell_xattrs(int dir, const char *name, struct strbuf *out)
-{
-    CLEANUP(strbuf_release) struct strbuf blob = STRBUF_EMPTY;
-    CLEANUP(fd_close) int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    char *list[32];
-    size_t count = 0;
-    struct xattr x;
-    size_t at = 0;
-    assert_int_equal(xattr_read_all(fd, &blob), 0);
-    while (xattr_next(blob.data, blob.bytes, &at, &x) == 1 && count < COUNT_OF(list))
-        assert_true(asprintf(&list[count++], " %.*s=%.*s", (int)x.name_bytes, x.name,
-                             (int)x.value_bytes, (const char *)x.value) > 0);
-    qsort(list, count, sizeof *list, by_name);
-    for (size_t i = 0; i < count; i++) {
-        strbuf_add_text(out, list[i]);
-        free(list[i]);
-    }
-}
-
-static void tell_entry(int dir, const char *folder, const char *name, struct strbuf *out)
-{
-    struct attr a;
-    char target[4096] = "";
-    assert_int_equal(attr_read(dir, name, &a), 0);
-    strbuf_add_format(out, "%s/%s %o %u:%u links %u mtime %lld", folder, name, a.mode, a.uid, a.gid,
-                      S_ISDIR(a.mode) ? 0 : a.nlink, (long long)a.mtime);
-    if (S_ISREG(a.mode))
-        strbuf_add_format(out, " size %llu hash %llx", (unsigned long long)a.size,
-                          (unsigned long long)hash_file(dir, name));
-    if (S_ISLNK(a.mode) && readlinkat(dir, name, target, sizeof target - 1) > 0)
-        strbuf_add_format(out, " -> %s", target);
-    tell_xattrs(dir, name, out);
-    strbuf_add_text(out, "\n");
-}
-
-static size_t list_names(int dir, char **names, size_t room)
-{
-    DIR *stream = fdopendir(dup(dir));
-    size_t count = 0;
-    rewinddir(stream);
-    for (const struct dirent *e; (e = readdir(stream));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && count < room)
-            names[count++] = strdup(e->d_name);
-    closedir(stream);
-    qsort(names, count, sizeof *names, by_name);
-    return count;
-}
-
-static void tell_folder(int dir, const char *folder, struct strbuf *out)
-{
-    enum {
-        ROOM = 4096
-    };
-    char **names = calloc(ROOM, sizeof *names);
-    size_t count = list_names(dir, names, ROOM);
-    for (size_t i = 0; i < count; i++) {
-        bool hidden = folder[0] == '\0' && strcmp(names[i], STATE_FOLDER) == 0;
-        CLEANUP(fd_close)
-        int below = openat(dir, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        char *path = NULL;
-        assert_true(asprintf(&path, "%s/%s", folder, names[i]) > 0);
-        if (!hidden)
-            tell_entry(dir, folder, names[i], out);
-        if (!hidden && below >= 0)
-            tell_folder(below, path, out);
-        free(path);
-        free(names[i]);
-    }
-    free(names);
-}
-
 char *tree_look(const struct mediator *m)
 {
-    struct strbuf out = STRBUF_EMPTY;
-    struct attr root;
-    assert_int_equal(attr_read(m->root, "", &root), 0);
-    strbuf_add_format(&out, "/ %o mtime %lld\n", root.mode, (long long)root.mtime);
-    tell_folder(m->root, "", &out);
-    return strbuf_take(&out);
+    return tree_text(m->root);
 }
 
 void assert_tree(const struct mediator *m, const char *expected)
 {
     char *now = tree_look(m);
-    bool same = strcmp(now, expected) == 0;
-    if (!same)
-        print_error("expected:\n%s\nfound:\n%s\n", expected, now);
+    bool same = tree_text_same(expected, now);
     free(now);
     assert_true(same);
 }

@@ -51,8 +51,7 @@ uint64_t do_utimens(struct mediator *m, const char *path, int64_t mtime);
 uint64_t do_setxattr(struct mediator *m, const char *path, const char *name, const char *value);
 uint64_t do_removexattr(struct mediator *m, const char *path, const char *name);
 
-/* The tree as text: every path with type, mode, owner, links, size, mtime, target, content, xattrs.
- */
+/* tree_text() of the workspace. */
 char *tree_look(const struct mediator *m);
 void assert_tree(const struct mediator *m, const char *expected);
 

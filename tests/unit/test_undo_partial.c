@@ -182,9 +182,31 @@ static void a_file_that_was_made_and_removed_again_needs_nothing(void **state)
     do_unlink(&m, "t");
     char *before = tree_look(&m);
     const uint64_t ids[] = {first, written};
-    assert_true(undo_ids(&m, ids, 2) > 0);
+    assert_int_equal(undo_ids(&m, ids, 2), 0);
     assert_tree(&m, before);
     free(before);
+    mediator_close(&m);
+}
+
+/* Nothing is there to be taken back, and that is not "taken back". */
+static void what_was_selected_without_the_removal_is_still_to_be_undone(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t made = do_create(&m, "new", "");
+    uint64_t written = do_write(&m, "new", 0, "new", CAPTURE_COPY);
+    char *with = tree_look(&m);
+    uint64_t removed = do_unlink(&m, "new");
+    const uint64_t ids[] = {made, written};
+    assert_int_equal(undo_ids(&m, ids, 2), 0);
+    uint64_t undo = undo_ids(&m, &removed, 1);
+    assert_tree(&m, with);
+    redo(&m, undo);
+    undo_range(&m, made, removed);
+    assert_tree(&m, before);
+    free(before);
+    free(with);
     mediator_close(&m);
 }
 
@@ -318,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_file_replaced_outside_is_noticed),
         cmocka_unit_test(a_write_to_a_file_that_is_gone_names_who_removed_it),
         cmocka_unit_test(a_file_that_was_made_and_removed_again_needs_nothing),
+        cmocka_unit_test(what_was_selected_without_the_removal_is_still_to_be_undone),
         cmocka_unit_test(bytes_that_left_the_vault_are_missed),
         cmocka_unit_test(a_shortened_version_is_not_taken_for_the_bytes),
         cmocka_unit_test(a_deleted_file_needs_its_deleted_folder),

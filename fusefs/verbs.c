@@ -297,6 +297,31 @@ static int verb_undo_resume(struct peer *peer, const char *words, struct strbuf 
     return r;
 }
 
+static int abort_under_gate(struct peer *peer, unsigned how, struct notify *told,
+                            struct undo_result *result, struct error *err)
+{
+    struct fusefs *fs = peer->fs;
+    CLEANUP(undo_plan_free) struct undo_plan *plan = NULL;
+    const struct undo_hooks hooks = {notify_collect, tell_progress, told};
+    data_settle_all(fs, true);
+    return undo_abort(fs->journal, fs->root, how, caller_actor(fs, &peer->caller), &hooks, &plan,
+                      result, err);
+}
+
+static int verb_undo_abort(struct peer *peer, const char *words, struct strbuf *reply,
+                           struct error *err)
+{
+    struct notify told = {.peer = peer->fd};
+    struct undo_result result = {0};
+    pthread_rwlock_wrlock(&peer->fs->gate);
+    int r = abort_under_gate(peer, (unsigned)number(words, "how"), &told, &result, err);
+    pthread_rwlock_unlock(&peer->fs->gate);
+    notify_send(peer->fs, &told);
+    if (r == 0)
+        strbuf_add_format(reply, " undo=%llu", (unsigned long long)result.undo);
+    return r;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -309,6 +334,7 @@ static const struct {
     {"session-end", verb_session_end},
     {"undo", verb_undo},
     {"undo-resume", verb_undo_resume},
+    {"undo-abort", verb_undo_abort},
     {"umount", verb_umount},
     {"umount-if-idle", verb_umount_if_idle},
     {"note-history", verb_note_history},

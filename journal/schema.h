@@ -19,6 +19,7 @@ enum version_state {
 enum undo_state {
     UNDO_PLANNED = 1,
     UNDO_DONE = 2,
+    UNDO_ABORTED = 3, /* cut off, and what it had done taken back by another undo */
 };
 
 #endif

@@ -4,8 +4,8 @@
  * step is an event of its own (EVENT_BY_UNDO, undoes = the event it takes back). (2) A plan is
  * computed from the journal and the present tree alone; nothing is touched meanwhile. (3) A path
  * whose present state is not what the journal last saw is a conflict; with one conflict nothing is
- * applied. (4) Undoing twice leaves the same tree as undoing once. (5) An undo that was cut off is
- * finished at the next journal_open(). */
+ * applied. (4) Undoing twice leaves the same tree as undoing once. (5) An undo that was cut off can be
+ * finished or taken back, and no other one is planned before. */
 #ifndef JOURNAL_UNDO_H
 #define JOURNAL_UNDO_H
 
@@ -87,9 +87,25 @@ struct undo_result {
  * meanwhile.  On failure nothing is lost; undo_resume() does the rest. */
 MUST_USE int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor_ref who,
                         const struct undo_hooks *hooks, struct undo_result *out, struct error *err);
-/* Finishes undos that were cut off; journal_open()'s caller calls it before anything else happens,
- * and whoever undoes before the next plan. */
+
+/* ---- an undo that was cut off ---- */
+
+/* The undo that is not finished, whether it goes on right now or not, and how far it is; id 0: none.
+ * Reads only. */
+struct undo_unfinished {
+    uint64_t id;
+    size_t done; /* steps; 0 also where that is not known any more */
+    size_t total;
+};
+MUST_USE int undo_find_unfinished(int root, struct undo_unfinished *out, struct error *err);
+/* Finishes undos that were cut off: before a mount serves anybody, and before the next plan. */
 MUST_USE int undo_resume(struct journal *j, int root, unsigned *finished, struct error *err);
+/* Takes back what the undo that was cut off has done.  how: bits of enum undo_how.  out->undo: the
+ * undo that did so, 0: nothing had been done.  -ENOENT: none was cut off.  -EEXIST: something changed
+ * since, which *plan (yours) tells; nothing was done.  -EALREADY: it is one that rolls back. */
+MUST_USE int undo_abort(struct journal *j, int root, unsigned how, struct actor_ref who,
+                        const struct undo_hooks *hooks, struct undo_plan **plan,
+                        struct undo_result *out, struct error *err);
 
 /* ---- the way back: an undo's steps are events, and taking them back redoes what it undid ---- */
 

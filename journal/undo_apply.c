@@ -1,4 +1,4 @@
-/* undo_apply.c - a plan is stored, done step by step, and finished, even after a crash.
+/* undo_apply.c - a plan is stored, done step by step, and finished.
  *
  *   planned ──► undo row and every step stored ──► steps done, in order ──► undone rows, state done
  *
@@ -20,7 +20,6 @@
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
-#include "journal/base/log.h"
 #include "journal/schema.h"
 #include "journal/undo_plan.h"
 
@@ -33,9 +32,15 @@ int undo_db_open(int root, enum db_mode mode, struct db **out, struct error *err
     return db_open(path, mode, out, err);
 }
 
+struct finish {
+    struct db *db;
+    struct vault *vault;
+    uint64_t undo;
+};
+
 /* ---- the place where contents are built ---- */
 
-static void work_release(struct work *w)
+void work_release(struct work *w)
 {
     fd_close(&w->staging);
     fd_close(&w->progress);
@@ -43,7 +48,7 @@ static void work_release(struct work *w)
     strbuf_release(&w->folder);
 }
 
-static int work_open(struct work *w, struct error *err)
+int work_open(struct work *w, struct error *err)
 {
     CLEANUP(fd_close) int state = fd_open_beneath(w->root, STATE_FOLDER, O_DIRECTORY, 0);
     if (state < 0)
@@ -57,54 +62,18 @@ static int work_open(struct work *w, struct error *err)
     return 0;
 }
 
-/* What was built and not used: of a step that had been done before a crash. */
+/* What was built and not used: of a step that had been done before a crash, or of an undo that was
+ * given up.  No other one is under way. */
 static void clear_staging(const struct work *w)
 {
-    char ours[32];
-    int bytes = snprintf(ours, sizeof ours, "%" PRIu64 "-", w->undo);
     int fd = openat(w->staging, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir)
         return;
     for (const struct dirent *e; (e = readdir(dir));)
-        if (strncmp(e->d_name, ours, (size_t)bytes) == 0)
+        if (e->d_name[0] != '.')
             unlinkat(w->staging, e->d_name, 0);
     closedir(dir);
-}
-
-/* ---- storing ---- */
-
-static int store_step(struct db *db, uint64_t undo, size_t n, const struct step *step,
-                      struct strbuf *data, struct error *err)
-{
-    strbuf_clear(data);
-    step_encode(step, data);
-    if (data->failed)
-        return error_set(err, ENOMEM, "store an undo's plan");
-    CLEANUP(stmt_done)
-    struct stmt s =
-        db_query(db, "INSERT INTO undo_step(undo, n, state, data) VALUES(?1, ?2, ?3, ?4)");
-    stmt_bind_int(&s, 1, (int64_t)undo);
-    stmt_bind_int(&s, 2, (int64_t)n);
-    stmt_bind_int(&s, 3, UNDO_PLANNED);
-    stmt_bind_bytes(&s, 4, data->data, data->bytes);
-    return stmt_run(&s, err);
-}
-
-static int store_plan(struct db *db, uint64_t undo, const struct steps *steps, struct error *err)
-{
-    CLEANUP(transaction_rollback) struct transaction t = {0};
-    CLEANUP(strbuf_release) struct strbuf data = STRBUF_EMPTY;
-    TRY(transaction_begin(db, &t, err));
-    for (size_t i = 0; i < steps->count; i++)
-        TRY(store_step(db, undo, i + 1, &steps->list[i], &data, err));
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "INSERT INTO undo(id, time, state) VALUES(?1, ?2, ?3)");
-    stmt_bind_int(&s, 1, (int64_t)undo);
-    stmt_bind_int(&s, 2, clock_now_ns());
-    stmt_bind_int(&s, 3, UNDO_PLANNED);
-    TRY(stmt_run(&s, err));
-    return transaction_commit(&t, err);
 }
 
 /* ---- how far it came ---- */
@@ -122,7 +91,7 @@ static void boot_id(char out[BOOT_ID_BYTES])
         memset(out, 0, BOOT_ID_BYTES);
 }
 
-static int progress_open(struct work *w, struct error *err)
+int progress_open(struct work *w, struct error *err)
 {
     char name[32];
     boot_id(w->boot);
@@ -132,7 +101,7 @@ static int progress_open(struct work *w, struct error *err)
     return w->progress < 0 ? error_set(err, errno, "store how far an undo came") : 0;
 }
 
-static int progress_write(const struct work *w, uint64_t done, struct error *err)
+int progress_write(const struct work *w, uint64_t done, struct error *err)
 {
     struct progress p;
     memcpy(p.boot, w->boot, sizeof p.boot);
@@ -142,8 +111,7 @@ static int progress_write(const struct work *w, uint64_t done, struct error *err
     return r < 0 ? error_set(err, -r, "store how far an undo came") : 0;
 }
 
-/* Steps that are known to be done. */
-static int64_t progress_read(const struct work *w)
+int64_t progress_read(const struct work *w)
 {
     struct progress p;
     uint64_t done = 0;
@@ -153,6 +121,16 @@ static int64_t progress_read(const struct work *w)
     for (int i = 0; i < 8; i++)
         done |= (uint64_t)p.done[i] << (8 * i);
     return done <= INT64_MAX ? (int64_t)done : 0;
+}
+
+size_t progress_peek(int root, uint64_t undo)
+{
+    CLEANUP(work_release) struct work w = WORK_NONE;
+    char path[64];
+    snprintf(path, sizeof path, STATE_FOLDER "/undo/%" PRIu64 "-done", undo);
+    boot_id(w.boot);
+    w.progress = fd_open_beneath(root, path, O_RDONLY, 0);
+    return w.progress < 0 ? 0 : (size_t)progress_read(&w);
 }
 
 /* ---- finishing ---- */
@@ -197,8 +175,6 @@ static int finish_step(struct db *db, uint64_t undo, const struct step *step, st
     return 0;
 }
 
-typedef int step_each(const struct step *step, size_t n, void *context, struct error *err);
-
 static int read_step(struct db *db, uint64_t undo, int64_t *n, struct arena *memory,
                      struct step *out, struct error *err)
 {
@@ -222,10 +198,9 @@ static int read_step(struct db *db, uint64_t undo, int64_t *n, struct arena *mem
     return 1;
 }
 
-/* The stored steps behind number `behind`.  Each is read by a query of its own, so that none is
- * open while a step is done. */
-static int for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *each, void *context,
-                     struct error *err)
+/* Each is read by a query of its own, so that none is open while a step is done. */
+int undo_for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *each, void *context,
+                   struct error *err)
 {
     for (;;) {
         CLEANUP(arena_release) struct arena memory = ARENA_EMPTY;
@@ -237,11 +212,6 @@ static int for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *ea
     }
 }
 
-struct finish {
-    struct db *db;
-    uint64_t undo;
-};
-
 static int finish_each(const struct step *step, size_t n, void *context, struct error *err)
 {
     const struct finish *f = context;
@@ -249,19 +219,79 @@ static int finish_each(const struct step *step, size_t n, void *context, struct 
     return finish_step(f->db, f->undo, step, err);
 }
 
-static int finish(struct work *w, struct db *db, struct error *err)
+int undo_finish(struct work *w, struct db *db, struct error *err)
 {
     CLEANUP(transaction_rollback) struct transaction t = {0};
-    struct finish f = {.db = db, .undo = w->undo};
+    struct finish f = {.db = db, .vault = w->vault, .undo = w->undo};
     TRY(journal_drain(w->journal, err));
     TRY(transaction_begin(db, &t, err));
-    TRY(for_steps(db, w->undo, 0, finish_each, &f, err));
+    TRY(undo_for_steps(db, w->undo, 0, finish_each, &f, err));
     TRY(run_with(db_query(db, "DELETE FROM undo_step WHERE undo=?1 AND ?2=?1"), w->undo, w->undo,
                  err));
     TRY(run_with(db_query(db, "UPDATE undo SET state=?2 WHERE id=?1"), w->undo, UNDO_DONE, err));
     TRY(transaction_commit(&t, err));
     clear_staging(w);
     return 0;
+}
+
+/* ---- storing ---- */
+
+static int store_step(struct db *db, uint64_t undo, size_t n, const struct step *step,
+                      struct strbuf *data, struct error *err)
+{
+    strbuf_clear(data);
+    step_encode(step, data);
+    if (data->failed)
+        return error_set(err, ENOMEM, "store an undo's plan");
+    CLEANUP(stmt_done)
+    struct stmt s =
+        db_query(db, "INSERT INTO undo_step(undo, n, state, data) VALUES(?1, ?2, ?3, ?4)");
+    stmt_bind_int(&s, 1, (int64_t)undo);
+    stmt_bind_int(&s, 2, (int64_t)n);
+    stmt_bind_int(&s, 3, UNDO_PLANNED);
+    stmt_bind_bytes(&s, 4, data->data, data->bytes);
+    return stmt_run(&s, err);
+}
+
+/* What an undo that is rolled back has brought out of the vault is out of it. */
+static int give_up_each(const struct step *step, size_t n, void *context, struct error *err)
+{
+    const struct finish *f = context;
+    (void)n;
+    if (step->kind != STEP_MOVE_OUT || vault_has(f->vault, step->version))
+        return 0;
+    return note_returned(f->db, step->version, err);
+}
+
+static int give_up(const struct finish *f, uint64_t undo, struct error *err)
+{
+    struct finish own = *f;
+    TRY(undo_for_steps(f->db, undo, 0, give_up_each, &own, err));
+    TRY(run_with(db_query(f->db, "DELETE FROM undo_step WHERE undo=?1 AND ?2=?1"), undo, undo,
+                 err));
+    return run_with(db_query(f->db, "UPDATE undo SET state=?2 WHERE id=?1"), undo, UNDO_ABORTED,
+                    err);
+}
+
+/* In one go with giving up the undo that this one rolls back: one of the two is always there. */
+static int store_plan(struct work *w, struct db *db, const struct steps *steps, uint64_t aborted,
+                      struct error *err)
+{
+    const struct finish f = {.db = db, .undo = w->undo, .vault = w->vault};
+    CLEANUP(transaction_rollback) struct transaction t = {0};
+    CLEANUP(strbuf_release) struct strbuf data = STRBUF_EMPTY;
+    TRY(transaction_begin(db, &t, err));
+    for (size_t i = 0; i < steps->count; i++)
+        TRY(store_step(db, w->undo, i + 1, &steps->list[i], &data, err));
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(db, "INSERT INTO undo(id, time, state) VALUES(?1, ?2, ?3)");
+    stmt_bind_int(&s, 1, (int64_t)w->undo);
+    stmt_bind_int(&s, 2, clock_now_ns());
+    stmt_bind_int(&s, 3, UNDO_PLANNED);
+    TRY(stmt_run(&s, err));
+    if (aborted)
+        TRY(give_up(&f, aborted, err));
+    return transaction_commit(&t, err);
 }
 
 /* ---- applying ---- */
@@ -296,17 +326,14 @@ static int do_steps(struct work *w, const struct steps *steps, struct error *err
     return 0;
 }
 
-static void count_items(const struct undo_plan *plan, struct undo_result *out)
+int undo_run(struct work *w, struct db *db, const struct undo_plan *plan, uint64_t aborted,
+             struct error *err)
 {
-    size_t *const counts[] = {
-        [UNDO_BRING_BACK] = &out->brought_back,
-        [UNDO_PUT_BACK] = &out->put_back,
-        [UNDO_RENAME] = &out->renamed,
-        [UNDO_REMOVE] = &out->removed,
-        [UNDO_RESET] = &out->reset,
-    };
-    for (size_t i = 0; i < plan->item_count; i++)
-        ++*counts[plan->items[i].verb];
+    TRY(announce(w, err));
+    TRY(store_plan(w, db, &plan->steps, aborted, err));
+    FAULT_POINT("undo_stored");
+    TRY(do_steps(w, &plan->steps, err));
+    return undo_finish(w, db, err);
 }
 
 int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor_ref who,
@@ -327,80 +354,9 @@ int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor
     w.hooks = hooks;
     TRY(work_open(&w, err));
     TRY(undo_db_open(root, DB_WRITE, &db, err));
-    TRY(announce(&w, err));
-    TRY(store_plan(db, w.undo, &plan->steps, err));
-    FAULT_POINT("undo_stored");
-    TRY(do_steps(&w, &plan->steps, err));
-    TRY(finish(&w, db, err));
+    TRY(undo_run(&w, db, plan, 0, err));
     result.undo = w.undo;
-    count_items(plan, &result);
+    plan_count(plan, &result);
     *out = result;
-    return 0;
-}
-
-/* ---- resuming ---- */
-
-/* Later the same step could succeed: the undo stays as it is. */
-static bool may_pass(int r)
-{
-    return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -ENOMEM || r == -EROFS || r == -EMFILE;
-}
-
-/* Meanwhile somebody may have changed what a step is about.  That stays as it is and is told: an
- * undo that can never be finished would stand between its owner and the journal for ever. */
-static int resume_step(const struct step *step, size_t n, void *context, struct error *err)
-{
-    struct work *w = context;
-    int r = step_do(w, step, err);
-    if (may_pass(r))
-        return r;
-    if (r < 0) {
-        error_prefix(err, r, "undo #%" PRIu64 " left this as it is", w->undo);
-        log_error(err);
-        *err = ERROR_NONE;
-    }
-    FAULT_POINT("undo_step");
-    return progress_write(w, n, err);
-}
-
-static int resume_one(struct work *w, struct db *db, struct error *err)
-{
-    TRY(progress_open(w, err));
-    TRY(for_steps(db, w->undo, progress_read(w), resume_step, w, err));
-    return finish(w, db, err);
-}
-
-/* The oldest undo that is not finished; 0: none. */
-static int next_unfinished(struct db *db, uint64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 ORDER BY id LIMIT 1");
-    stmt_bind_int(&s, 1, UNDO_PLANNED);
-    int r = stmt_step(&s, err);
-    *out = r == 1 ? (uint64_t)stmt_int(&s, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
-int undo_resume(struct journal *j, int root, unsigned *finished, struct error *err)
-{
-    CLEANUP(work_release) struct work w = WORK_NONE;
-    CLEANUP(db_close) struct db *db = NULL;
-    unsigned count = 0;
-
-    TRY(undo_db_open(root, DB_WRITE, &db, err));
-    w.journal = j;
-    w.root = root;
-    w.resumed = true;
-    TRY(next_unfinished(db, &w.undo, err));
-    if (w.undo)
-        TRY(work_open(&w, err));
-    while (w.undo) {
-        int r = resume_one(&w, db, err);
-        if (r < 0)
-            return error_prefix(err, r, "finishing undo #%" PRIu64, w.undo);
-        count++;
-        TRY(next_unfinished(db, &w.undo, err));
-    }
-    *finished = count;
     return 0;
 }

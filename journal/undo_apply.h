@@ -1,6 +1,7 @@
 /* undo_apply.h - private to journal/: steps are done, each as an event of its own.
  *
- *   undo_apply.c     stores a plan, does its steps, remembers how far it came, resumes
+ *   undo_apply.c     stores a plan, does its steps, remembers how far it came
+ *   undo_resume.c    finishes what was cut off, or takes it back
  *   undo_do.c        names and metadata
  *   undo_content.c   contents: built beside and put in place, or written into the file itself */
 #ifndef JOURNAL_UNDO_APPLY_H
@@ -34,6 +35,26 @@ struct work {
 #define WORK_NONE ((struct work){.staging = -1, .progress = -1, .dir = -1})
 
 MUST_USE int step_do(struct work *w, const struct step *step, struct error *err);
+
+/* ---- what undo_apply.c and undo_resume.c share ---- */
+
+MUST_USE int work_open(struct work *w, struct error *err);
+void work_release(struct work *w);
+MUST_USE int progress_open(struct work *w, struct error *err);
+MUST_USE int progress_write(const struct work *w, uint64_t done, struct error *err);
+/* Steps that are known to be done. */
+int64_t progress_read(const struct work *w);
+/* The same from outside, of whatever undo; 0 where it is not known. */
+size_t progress_peek(int root, uint64_t undo);
+/* The stored steps behind number `behind`. */
+typedef int step_each(const struct step *step, size_t n, void *context, struct error *err);
+MUST_USE int undo_for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *each,
+                            void *context, struct error *err);
+/* From the event that announces it to the end.  aborted: the unfinished undo that it rolls back, 0:
+ * none; from when its plan is stored on, that one is given up. */
+MUST_USE int undo_run(struct work *w, struct db *db, const struct undo_plan *plan, uint64_t aborted,
+                      struct error *err);
+MUST_USE int undo_finish(struct work *w, struct db *db, struct error *err);
 
 /* ---- what undo_do.c and undo_content.c share ---- */
 

@@ -329,8 +329,8 @@ static int ranges_changed(struct work *w, const struct step *step, int64_t size,
     return 0;
 }
 
-/* Beyond `end`, where the file will end, holes are left out: a file that grows again gets them back by
- * itself.  Below it they are kept as the zeros they read as: something else will stand there. */
+/* Beyond `end`, where the file will end, holes are left out: a file that grows again gets them back
+ * by itself.  Below it they are kept as the zeros they read as: something else will stand there. */
 static size_t next_piece(int file, int64_t *at, int64_t stop, int64_t end)
 {
     if (*at >= end)

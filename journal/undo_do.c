@@ -564,13 +564,14 @@ static doer *const doers[] = {
     [STEP_MKDIR] = do_mkdir,    [STEP_MOVE_OUT] = do_move_out,    [STEP_PLACE] = content_place,
     [STEP_LINK] = do_link,      [STEP_RENAME] = do_rename,        [STEP_REMOVE] = do_remove,
     [STEP_RMDIR] = do_rmdir,    [STEP_REPLACE] = content_replace, [STEP_PATCH] = content_patch,
-    [STEP_META] = do_meta,
+    [STEP_META] = do_meta,      [STEP_ABORTED] = do_nothing,
 };
 
 int step_do(struct work *w, const struct step *step, struct error *err)
 {
     int r = doers[step->kind](w, step, err);
-    bool tell = w->hooks && w->hooks->changed && step->kind > STEP_STAGE;
+    bool tell =
+        w->hooks && w->hooks->changed && step->kind > STEP_STAGE && step->kind != STEP_ABORTED;
     if (tell)
         w->hooks->changed(w->hooks->context, step->path);
     if (tell && step->kind == STEP_RENAME)

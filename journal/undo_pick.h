@@ -11,6 +11,7 @@
 struct pick {
     struct ids asked; /* ascending */
     unsigned how;
+    uint64_t aborted; /* the unfinished undo whose steps these are, 0: none */
     struct map left;  /* objects that stay as they are */
     struct ids out;   /* events that are left out by themselves, ascending */
     struct map along; /* object -> the first of its events that comes along (uint64_t) */

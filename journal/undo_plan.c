@@ -357,17 +357,19 @@ static int settle_events(struct maker *m)
 /* ---- the plan ---- */
 
 /* A cut-off undo has done half of what the journal says is not undone yet. */
-static int check_finished(struct db *db, struct error *err)
+static int check_finished(struct db *db, uint64_t aborted, struct error *err)
 {
     CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 LIMIT 1");
+    struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 AND id<>?2 LIMIT 1");
     stmt_bind_int(&s, 1, UNDO_PLANNED);
+    stmt_bind_int(&s, 2, (int64_t)aborted);
     int r = stmt_step(&s, err);
     TRY(r);
     if (r == 1)
         return error_say(err, EBUSY,
-                         "undo #%" PRIu64 " was cut off and must be finished first: "
-                         "umount and mount the workspace, which does it",
+                         "undo #%" PRIu64
+                         " was cut off: finish it with ccfs undo --resume, or take "
+                         "it back with ccfs undo --abort",
                          (uint64_t)stmt_int(&s, 0));
     return 0;
 }
@@ -392,7 +394,7 @@ static int open_vault(struct maker *m)
 static int make(struct maker *m)
 {
     TRY(undo_db_open(m->root, DB_READ, &m->db, m->err));
-    TRY(check_finished(m->db, m->err));
+    TRY(check_finished(m->db, m->pick->aborted, m->err));
     TRY(open_vault(m));
     TRY(tree_open(&m->tree, m->root, &m->plan->memory, m->err));
     rewind_open(&m->rewind, &m->tree, m->vault, m->plan);
@@ -450,11 +452,22 @@ static int hand_over_skipped(struct pick *pick, struct undo_plan *plan)
 int undo_plan_make(struct history *h, int root, const uint64_t *ids, size_t count, unsigned how,
                    struct undo_plan **out, struct error *err)
 {
+    CLEANUP(ids_release) struct ids all = {0};
+    for (size_t i = 0; i < count; i++)
+        if (ids_add(&all, ids[i]) < 0)
+            return no_memory(err);
+    return plan_make(h, root, &all, how, 0, out, err);
+}
+
+int plan_make(struct history *h, int root, const struct ids *ids, unsigned how, uint64_t aborted,
+              struct undo_plan **out, struct error *err)
+{
     CLEANUP(undo_plan_free) struct undo_plan *plan = NULL;
     CLEANUP(pick_release) struct pick pick;
-    int again = pick_open(&pick, ids, count, how);
+    int again = pick_open(&pick, ids->list, ids->count, how);
     if (again < 0)
         return no_memory(err);
+    pick.aborted = aborted;
     do {
         undo_plan_free(&plan);
         TRY(plan_picked(h, root, &pick, &plan, err));
@@ -490,4 +503,17 @@ size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out)
 {
     *out = plan->events.list;
     return plan->events.count;
+}
+
+void plan_count(const struct undo_plan *plan, struct undo_result *out)
+{
+    size_t *const counts[] = {
+        [UNDO_BRING_BACK] = &out->brought_back,
+        [UNDO_PUT_BACK] = &out->put_back,
+        [UNDO_RENAME] = &out->renamed,
+        [UNDO_REMOVE] = &out->removed,
+        [UNDO_RESET] = &out->reset,
+    };
+    for (size_t i = 0; i < plan->item_count; i++)
+        ++*counts[plan->items[i].verb];
 }

@@ -46,6 +46,11 @@ struct undo_plan {
     struct steps steps;
 };
 
+/* As undo_plan_make(), while the undo `aborted` is unfinished and is to be taken back (0: none may be). */
+MUST_USE int plan_make(struct history *h, int root, const struct ids *ids, unsigned how,
+                       uint64_t aborted, struct undo_plan **out, struct error *err);
+void plan_count(const struct undo_plan *plan, struct undo_result *out);
+
 /* Texts: constants, or in plan->memory. */
 MUST_USE int plan_conflict(struct undo_plan *plan, const struct undo_conflict *conflict);
 MUST_USE int plan_item(struct undo_plan *plan, const struct undo_item *item);

@@ -171,9 +171,9 @@ static int decode_parts(const char *data, size_t bytes, struct arena *memory,
 /* What it says may come from a hostile journal; what it does stays within the workspace. */
 static bool is_sound(const struct step *step, const struct part parts[PARTS])
 {
-    bool acts = step->kind > STEP_STAGE;
+    bool acts = step->kind > STEP_STAGE && step->kind != STEP_ABORTED;
     bool two = step->kind == STEP_LINK || step->kind == STEP_RENAME;
-    if (step->kind < STEP_EVENTS || step->kind > STEP_META)
+    if (step->kind < STEP_EVENTS || step->kind > STEP_ABORTED)
         return false;
     for (int i = 0; i < 2; i++)
         if (strlen(parts[i].data) != parts[i].bytes)

@@ -29,6 +29,7 @@ enum step_kind {
     STEP_REPLACE = 11, /* path gets the staged content, with wish */
     STEP_PATCH = 12,   /* path: patches (data), newest first, with wish */
     STEP_META = 13,    /* path gets wish */
+    STEP_ABORTED = 14, /* nothing to do: which unfinished undo this one rolls back (data: its id) */
 };
 
 struct step {
@@ -77,7 +78,7 @@ void step_patch_add(struct strbuf *data, const struct step_patch *patch);
 size_t step_patch_count(const struct step *step);
 struct step_patch step_patch_at(const struct step *step, size_t at);
 
-/* data of EVENTS and REDONE. */
+/* data of EVENTS, REDONE and ABORTED. */
 void step_id_add(struct strbuf *data, uint64_t id);
 size_t step_id_count(const struct step *step);
 uint64_t step_id_at(const struct step *step, size_t at);

@@ -10,6 +10,7 @@
 #include "journal/base/fd.h"
 #include "journal/history.h"
 #include "journal/journal.h"
+#include "journal/undo.h"
 #include "journal/vault.h"
 #include "launcher/cgroup.h"
 #include "launcher/commands.h"
@@ -45,6 +46,7 @@ struct status {
     bool mounted;
     struct history *history;
     struct history_counts counts;
+    struct undo_unfinished undo;
     uint64_t vault_bytes;
     uint64_t versions;
     struct seen_session sessions[SESSIONS_SHOWN];
@@ -138,6 +140,7 @@ static int look(const struct cli *cli, struct status *s, struct error *err)
         TRY(control_ask(&s->daemon, "status", NULL, NULL, err));
     TRY(history_open(s->workspace.root, &s->history, err));
     TRY(history_count(s->history, 0, &s->counts, err));
+    TRY(undo_find_unfinished(s->workspace.root, &s->undo, err));
     TRY(measure_vault(s, err));
     return look_at_sessions(s, err);
 }
@@ -205,6 +208,16 @@ static void print_journal(const struct status *s)
     printf("journal    %s\n", strbuf_text(&line));
 }
 
+/* While one is at it, it only takes a moment. */
+static void print_undo(const struct status *s)
+{
+    if (!s->undo.id)
+        return;
+    printf("undo       #%" PRIu64 " is not finished (%zu of %zu steps)   go on: ccfs undo --resume   "
+           "take it back: ccfs undo --abort\n",
+           s->undo.id, s->undo.done, s->undo.total);
+}
+
 static void print_limits(const struct status *s)
 {
     CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
@@ -252,6 +265,19 @@ static void json_sessions(struct json *j, const struct status *s)
     json_end(j);
 }
 
+static void json_undo(struct json *j, const struct undo_unfinished *undo)
+{
+    if (!undo->id) {
+        json_null(j, "unfinished_undo");
+        return;
+    }
+    json_begin_object(j, "unfinished_undo");
+    json_uint(j, "event", undo->id);
+    json_uint(j, "done", undo->done);
+    json_uint(j, "steps", undo->total);
+    json_end(j);
+}
+
 static int print_json(struct status *s, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
@@ -262,6 +288,7 @@ static int print_json(struct status *s, struct error *err)
     json_uint(j, "events", s->counts.events);
     json_uint(j, "vault_bytes", s->vault_bytes);
     json_uint(j, "vault_versions", s->versions);
+    json_undo(j, &s->undo);
     json_text(j, "limits", cgroup_kind());
     TRY(json_line(j, &line, err));
     fputs(strbuf_text(&line), stdout);
@@ -285,6 +312,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
     print_mount(&s);
     print_sessions(&s);
     print_journal(&s);
+    print_undo(&s);
     print_limits(&s);
     return EXIT_DONE;
 }

@@ -9,6 +9,7 @@
 #include "journal/undo.h"
 #include "launcher/commands.h"
 #include "launcher/takeback.h"
+#include "launcher/unfinished.h"
 
 #define COMMAND_COLUMNS 40 /* of a title */
 
@@ -22,7 +23,8 @@ static const struct cli_verb verb = {
                 "  ccfs undo --session 7 --dry-run\n"
                 "  ccfs undo --since 10m --path Projects/site --yes\n"
                 "  ccfs undo --actor npm --since today\n"
-                "  ccfs undo 4711\n",
+                "  ccfs undo 4711\n"
+                "  ccfs undo --abort    of one that was cut off\n",
     .operands_max = -1,
 };
 
@@ -33,6 +35,8 @@ struct wishes {
     const char *path;
     const char *actor;
     bool last;
+    bool resume;
+    bool abort;
 };
 
 struct id_range {
@@ -243,6 +247,15 @@ static int take_back(struct undo *undo, const struct cli *cli, struct error *err
     return takeback_run(&undo->back, err);
 }
 
+/* --resume and --abort: there is nothing to choose. */
+static int settle(struct undo *undo, const struct cli *cli, enum unfinished_wish wish,
+                  struct error *err)
+{
+    struct takeback *back = &undo->back;
+    TRY(look_open(cli, &back->look, err));
+    return unfinished_settle(&back->look, wish, takeback_how(back), back->json, err);
+}
+
 int cmd_undo(struct cli *cli, int argc, char **argv)
 {
     struct wishes wishes = {0};
@@ -260,15 +273,21 @@ int cmd_undo(struct cli *cli, int argc, char **argv)
         {"path", 'p', OPTION_TEXT, &wishes.path, "GLOB", "only there: a path or a pattern"},
         {"actor", 0, OPTION_TEXT, &wishes.actor, "WHO",
          "a pid or a program (a pattern), with all that it started"},
+        {"resume", 0, OPTION_FLAG, &wishes.resume, NULL, "finish an undo that was cut off"},
+        {"abort", 0, OPTION_FLAG, &wishes.abort, NULL, "take back what such an undo has done"},
         TAKEBACK_OPTIONS(undo.back),
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;
-    if (!chooses_something(cli, &wishes))
+    bool settles = wishes.resume || wishes.abort;
+    if (settles && (chooses_something(cli, &wishes) || (wishes.resume && wishes.abort)))
+        return cli_misuse(&verb, "--resume and --abort stand alone");
+    if (!settles && !chooses_something(cli, &wishes))
         return cli_misuse(
             &verb, "say what: --last, --session S, --since T, --path GLOB, --actor WHO or events");
     struct error err = ERROR_NONE;
-    int r = take_back(&undo, cli, &err);
+    enum unfinished_wish wish = wishes.abort ? UNFINISHED_ABORT : UNFINISHED_RESUME;
+    int r = settles ? settle(&undo, cli, wish, &err) : take_back(&undo, cli, &err);
     undo_release(&undo);
     return r < 0 ? cli_fail(&err) : r;
 }

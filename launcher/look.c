@@ -10,7 +10,6 @@
 #include "journal/base/clock.h"
 #include "journal/base/log.h"
 #include "journal/base/text.h"
-#include "journal/undo.h"
 #include "launcher/config.h"
 #include "launcher/when.h"
 
@@ -20,18 +19,6 @@ static void wait_a_moment(void)
 {
     struct timespec moment = {.tv_nsec = 100000000};
     nanosleep(&moment, NULL);
-}
-
-/* An undo that was cut off is finished before anything else happens (undo.h).  One that cannot be, for
- * lack of room say, must not keep anybody from looking; the next undo says that it waits. */
-static void finish_undo(struct journal *journal, int root)
-{
-    unsigned finished = 0;
-    struct error err = ERROR_NONE;
-    if (undo_resume(journal, root, &finished, &err) < 0)
-        log_line("an undo is still unfinished: %s", err.message);
-    if (finished)
-        log_line("finished %u undo that had been interrupted", finished);
 }
 
 /* An undo without a daemon keeps what it replaces as a daemon would.  In doubt strictly. */
@@ -52,7 +39,6 @@ static int take(struct look *look, struct journal **journal, struct error *err)
         return 0;
     TRY(journal_open(look->workspace.root, journal, err));
     choose_durability(look, *journal);
-    finish_undo(*journal, look->workspace.root);
     return 0;
 }
 

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/base/log.h"
 #include "launcher/plan.h"
+#include "launcher/unfinished.h"
 
 void takeback_release(struct takeback *back)
 {
@@ -33,11 +35,18 @@ int takeback_add(struct takeback *back, uint64_t event)
     return 0;
 }
 
-/* Where no daemon runs, look_open() has finished what an earlier undo left. */
+/* What was cut off comes first: there is no plan on half a tree. */
 static int finish_earlier(struct takeback *back, struct error *err)
 {
-    struct control *daemon = &back->look.daemon;
-    return daemon->fd < 0 ? 0 : control_ask(daemon, "undo-resume", NULL, NULL, err);
+    struct undo_unfinished u = {0};
+    unsigned finished = 0;
+    TRY(undo_find_unfinished(back->look.workspace.root, &u, err));
+    int r = u.id ? unfinished_resume(&back->look, &finished, err) : 0;
+    if (r < 0)
+        unfinished_tell(&back->look);
+    if (finished)
+        log_line("finished undo #%" PRIu64 ", which had been cut off", u.id);
+    return r;
 }
 
 int takeback_open(struct takeback *back, const struct cli *cli, struct error *err)
@@ -46,7 +55,7 @@ int takeback_open(struct takeback *back, const struct cli *cli, struct error *er
     return finish_earlier(back, err);
 }
 
-static unsigned how(const struct takeback *back)
+unsigned takeback_how(const struct takeback *back)
 {
     return (back->skip ? UNDO_SKIP : 0u) | (back->force ? UNDO_FORCE : 0u) |
            (back->dependents ? UNDO_DEPENDENTS : 0u);
@@ -56,7 +65,7 @@ static int make_plan(struct takeback *back, struct error *err)
 {
     undo_plan_free(&back->plan);
     return undo_plan_make(back->look.history, back->look.workspace.root, back->ids, back->count,
-                          how(back), &back->plan, err);
+                          takeback_how(back), &back->plan, err);
 }
 
 /* ---- showing ---- */
@@ -229,7 +238,10 @@ static int apply(struct takeback *back, struct error *err)
 /* Exit code, or -errno. */
 static int finish(struct takeback *back, struct error *err)
 {
-    TRY(apply(back, err));
+    int r = apply(back, err);
+    if (r < 0)
+        unfinished_tell(&back->look);
+    TRY(r);
     if (back->json)
         TRY(print_json(back, true, err));
     else

@@ -48,6 +48,7 @@ MUST_USE int takeback_open(struct takeback *back, const struct cli *cli, struct 
         "json", 'j', OPTION_FLAG, &(back).json, NULL, "plan and result as one JSON object"         \
     }
 
+unsigned takeback_how(const struct takeback *back); /* enum undo_how */
 /* 0 or -ENOMEM. */
 MUST_USE int takeback_add(struct takeback *back, uint64_t event);
 /* Exit code, or -errno. */

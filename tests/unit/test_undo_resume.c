@@ -44,8 +44,37 @@ static void damage(struct mediator *m)
     do_chmod(m, "d", 0700);
 }
 
+struct span {
+    uint64_t first;
+    uint64_t last;
+};
+
+typedef void deed(struct mediator *m, const struct span *span);
+
+static void undo_span(struct mediator *m, const struct span *span)
+{
+    undo_range(m, span->first, span->last);
+}
+
+static uint64_t abort_undo(struct mediator *m)
+{
+    CLEANUP(undo_plan_free) struct undo_plan *plan = NULL;
+    struct undo_result result;
+    struct error err = ERROR_NONE;
+    int r = undo_abort(m->journal, m->root, 0, (struct actor_ref){0}, NULL, &plan, &result, &err);
+    if (r < 0 && r != -ENOENT)
+        fail_msg("abort: %s", err.message);
+    return r < 0 ? 0 : result.undo;
+}
+
+static void abort_span(struct mediator *m, const struct span *span)
+{
+    (void)span;
+    abort_undo(m);
+}
+
 /* true: the child was killed at the point. */
-static bool undo_in_child(struct mediator *m, uint64_t first, uint64_t last, const char *point)
+static bool in_child(struct mediator *m, deed *does, const struct span *span, const char *point)
 {
     journal_close(&m->journal);
     pid_t child = fork();
@@ -55,7 +84,7 @@ static bool undo_in_child(struct mediator *m, uint64_t first, uint64_t last, con
         if (journal_open(m->root, &m->journal, &err) < 0)
             _exit(2);
         setenv("CCFS_FAULT", point, 1);
-        undo_range(m, first, last);
+        does(m, span);
         journal_close(&m->journal);
         _exit(0);
     }
@@ -98,7 +127,8 @@ static bool play(const char *point)
     damage(&m);
     uint64_t last = m.last;
     char *after = tree_look(&m);
-    bool killed = undo_in_child(&m, first, last, point);
+    const struct span span = {first, last};
+    bool killed = in_child(&m, undo_span, &span, point);
     if (undo_resume(m.journal, m.root, &finished, &err) < 0)
         fail_msg("%s: %s", point, err.message);
     if (finished == 0) /* killed before the plan was stored, or not at all */
@@ -117,13 +147,54 @@ static bool play(const char *point)
     return killed;
 }
 
-static void kill_at_every(const char *point)
+/* Undo killed at one point and taken back: the tree is as it was before the undo, and all of it can
+ * still be undone.  The taking back can be killed too, and is then finished. */
+static bool play_abort(const char *point, const char *second)
+{
+    struct mediator m;
+    unsigned finished = 0;
+    mediator_open(&m);
+    given_work(&m);
+    char *before = tree_look(&m);
+    struct span span = {.first = m.last + 1};
+    damage(&m);
+    span.last = m.last;
+    char *after = tree_look(&m);
+    bool killed = in_child(&m, undo_span, &span, point);
+    bool twice = killed && in_child(&m, abort_span, &span, second);
+    if (killed && !twice)
+        assert_int_equal(abort_undo(&m), 0); /* there is none any more */
+    if (twice && undo_resume(m.journal, m.root, &finished, NULL) == 0 && finished == 0)
+        abort_undo(&m); /* killed before its plan was stored */
+    if (killed)
+        assert_tree(&m, after);
+    undo_range(&m, span.first, span.last);
+    assert_tree(&m, before);
+    redo(&m, last_undo(&m));
+    assert_tree(&m, after);
+    free(before);
+    free(after);
+    mediator_close(&m);
+    return killed;
+}
+
+static bool play_abort_once(const char *point)
+{
+    return play_abort(point, "");
+}
+
+static bool play_abort_cut_off(const char *point)
+{
+    return play_abort(point, "undo_step:3");
+}
+
+static void kill_at_every_of(const char *point, bool (*plays)(const char *point))
 {
 #ifdef CCFS_FAULTS
     char name[64];
     for (int n = 1; n < 200; n++) {
         snprintf(name, sizeof name, "%s:%d", point, n);
-        if (!play(name)) {
+        if (!plays(name)) {
             assert_true(n > 1);
             return;
         }
@@ -131,7 +202,61 @@ static void kill_at_every(const char *point)
     fail_msg("%s is never passed to the end", point);
 #else
     (void)point;
-    (void)play;
+    (void)plays;
+    skip();
+#endif
+}
+
+static void kill_at_every(const char *point)
+{
+    kill_at_every_of(point, play);
+}
+
+static void an_undo_killed_after_any_step_is_taken_back(void **state)
+{
+    (void)state;
+    kill_at_every_of("undo_step", play_abort_once);
+}
+
+static void an_undo_killed_within_a_step_is_taken_back(void **state)
+{
+    (void)state;
+    kill_at_every_of("undo_begun", play_abort_once);
+    kill_at_every_of("undo_applied", play_abort_once);
+}
+
+static void taking_back_that_is_cut_off_is_finished(void **state)
+{
+    (void)state;
+    kill_at_every_of("undo_step", play_abort_cut_off);
+}
+
+static void what_is_unfinished_is_told_and_no_other_undo_is_planned(void **state)
+{
+#ifdef CCFS_FAULTS
+    struct mediator m;
+    struct undo_unfinished u = {0};
+    struct history *h = NULL;
+    struct undo_plan *plan = NULL;
+    (void)state;
+    mediator_open(&m);
+    given_work(&m);
+    struct span span = {.first = m.last + 1};
+    damage(&m);
+    span.last = m.last;
+    assert_int_equal(undo_find_unfinished(m.root, &u, NULL), 0);
+    assert_int_equal(u.id, 0);
+    assert_true(in_child(&m, undo_span, &span, "undo_marked:3"));
+    assert_int_equal(undo_find_unfinished(m.root, &u, NULL), 0);
+    assert_int_equal(u.id, last_undo(&m));
+    assert_int_equal(u.done, 3);
+    assert_true(u.total > 3);
+    assert_int_equal(history_open(m.root, &h, NULL), 0);
+    assert_int_equal(undo_plan_make(h, m.root, &span.first, 1, 0, &plan, NULL), -EBUSY);
+    history_close(&h);
+    mediator_close(&m);
+#else
+    (void)state;
     skip();
 #endif
 }
@@ -207,6 +332,10 @@ int main(void)
         cmocka_unit_test(an_undo_killed_after_any_change_is_finished),
         cmocka_unit_test(an_undo_killed_while_it_builds_contents_is_finished),
         cmocka_unit_test(an_undo_that_was_stopped_goes_on_later),
+        cmocka_unit_test(an_undo_killed_after_any_step_is_taken_back),
+        cmocka_unit_test(an_undo_killed_within_a_step_is_taken_back),
+        cmocka_unit_test(taking_back_that_is_cut_off_is_finished),
+        cmocka_unit_test(what_is_unfinished_is_told_and_no_other_undo_is_planned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,8 @@ int orphans_settle(struct rewind *r, struct thing *t, struct error *err)
     for (const struct orphan *o = t->orphans; o; o = o->older)
         if (o->fate == FATE_TAKEN)
             TRY(change_take(r, &o->event, t, err));
+        else if (o->fate == FATE_PAST)
+            TRY(change_take_along(r, t->node, &o->event, err));
         else
             change_stays(t, &o->event);
     t->orphans = t->oldest_orphan = NULL;
@@ -141,14 +143,17 @@ static struct node *add_kept(struct rewind *r, const struct loss *loss)
     bool here = e->version && attr_read(dir, name, &now) == 0 &&
                 ((now.mode ^ loss->attr->mode) & S_IFMT) == 0 &&
                 (e->kept == KEPT_INODE || now.size == loss->attr->size);
-    if (!here || !kept_is_whole(e->kept))
-        return tree_add_node(r->tree, loss->attr, ORIGIN_LOST);
-    bool inode = e->kept == KEPT_INODE;
-    struct node *node =
-        tree_add_node(r->tree, inode ? &now : loss->attr, inode ? ORIGIN_INODE : ORIGIN_CONTENT);
+    here = here && kept_is_whole(e->kept);
+    bool inode = here && e->kept == KEPT_INODE;
+    struct node *node = tree_add_node(r->tree, inode ? &now : loss->attr,
+                                      inode  ? ORIGIN_INODE
+                                      : here ? ORIGIN_CONTENT
+                                             : ORIGIN_LOST);
     if (!node)
         return NULL;
     node->version = e->version;
+    if (!here)
+        return node;
     if (!inode)
         change_wish_attr(node, loss->attr,
                          aspect_bit(ASPECT_MODE) | aspect_bit(ASPECT_OWNER) |
@@ -226,6 +231,6 @@ int loss_take_back(struct rewind *r, const struct loss *loss, enum fate fate, st
         TRY(restore_name(r, t, loss, link, err));
     if (!nameless)
         return 0;
-    return fate == FATE_TAKEN ? orphans_take(r, t, err)
-                              : orphans_leave(r, t, loss->event, fate, err);
+    return fate == FATE_TAKEN || fate == FATE_PAST ? orphans_take(r, t, err)
+                                                   : orphans_leave(r, t, loss->event, fate, err);
 }

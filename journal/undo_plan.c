@@ -1,8 +1,7 @@
 /* undo_plan.c - from a selection of events to a plan; see undo_plan.h.
  *
  *   (1) A plan is computed from the journal and the present tree alone; nothing is touched
- * meanwhile. (2) Events are read newest first, in windows of a fixed size, so that memory depends
- * on what is selected and not on what came after it. */
+ * meanwhile. (2) Memory depends on what is selected and not on what came after it. */
 #include "journal/undo_plan.h"
 
 #include <errno.h>
@@ -20,9 +19,8 @@
 #include "journal/undo_name.h"
 #include "journal/undo_order.h"
 #include "journal/undo_pick.h"
+#include "journal/undo_window.h"
 #include "journal/vault.h"
-
-#define WINDOW 4096
 
 static int no_memory(struct error *err)
 {
@@ -168,38 +166,6 @@ static int select_events(struct maker *m)
 
 /* ---- newest first ---- */
 
-struct window {
-    struct arena memory;
-    struct event events[WINDOW];
-    size_t count;
-};
-
-static void window_free(struct window **w)
-{
-    if (*w)
-        arena_release(&(*w)->memory);
-    free(*w);
-    *w = NULL;
-}
-
-static int keep_event(const struct event *e, void *context)
-{
-    struct window *w = context;
-    if (w->count == WINDOW)
-        return -EBADMSG; /* more rows than numbers: cannot be */
-    struct event *copy = &w->events[w->count];
-    *copy = *e;
-    copy->path = arena_copy_text(&w->memory, e->path);
-    copy->path2 = arena_copy_text(&w->memory, e->path2);
-    copy->xattrs = e->xattrs ? arena_copy(&w->memory, e->xattrs, e->xattr_bytes) : NULL;
-    if ((e->path && !copy->path) || (e->path2 && !copy->path2) || (e->xattrs && !copy->xattrs))
-        return -ENOMEM;
-    copy->ranges = NULL;
-    copy->range_count = 0;
-    w->count++;
-    return 0;
-}
-
 /* When every step of an earlier undo is taken back, so is that undo. */
 static int note_undo(struct maker *m, const struct event *e, bool taken)
 {
@@ -215,8 +181,9 @@ static int note_undo(struct maker *m, const struct event *e, bool taken)
     return 0;
 }
 
-static int rewind_one(struct maker *m, const struct event *e)
+static int rewind_one(const struct event *e, void *context)
 {
+    struct maker *m = context;
     bool taken = ids_have(&m->plan->events, e->id);
     TRY(note_undo(m, e, taken));
     if (!was_applied(e) || e->id < m->first)
@@ -225,23 +192,6 @@ static int rewind_one(struct maker *m, const struct event *e)
                      : e->undone_by || (e->flags & EVENT_BY_UNDO) ? FATE_CANCELLED
                                                                   : FATE_STAYS;
     return rewind_event(&m->rewind, e, fate, m->err);
-}
-
-static int rewind_window(struct maker *m, uint64_t first, uint64_t last)
-{
-    CLEANUP(window_free) struct window *w = calloc(1, sizeof *w);
-    if (!w)
-        return no_memory(m->err);
-    struct history_filter filter = HISTORY_ALL;
-    filter.first_id = first;
-    filter.last_id = last;
-    int r = history_events(m->history, &filter, keep_event, w, m->err);
-    if (r == -ENOMEM)
-        return no_memory(m->err);
-    TRY(r);
-    while (w->count > 0)
-        TRY(rewind_one(m, &w->events[--w->count]));
-    return 0;
 }
 
 static int note_id(const struct event *e, void *context)
@@ -269,7 +219,7 @@ static int rewind_all(struct maker *m)
         uint64_t first = last > WINDOW ? last - WINDOW + 1 : 1;
         if (first < m->first && last >= m->first)
             first = m->first;
-        TRY(rewind_window(m, first, last));
+        TRY(window_walk(m->history, first, last, rewind_one, m, m->err));
         last = first - 1;
     }
     return 0;

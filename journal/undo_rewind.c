@@ -250,6 +250,8 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
     if (!node || (!node_link_in(node, VIEW_PAST) && node != r->tree->top))
         return orphan_add(r, t, e, fate, err);
     TRY(orphans_settle(r, t, err));
+    if (fate == FATE_PAST)
+        return change_take_along(r, node, e, err);
     if (fate == FATE_TAKEN)
         return change_take(r, e, t, err);
     change_stays(t, e);
@@ -290,8 +292,8 @@ static bool is_about_folder(const struct event *e)
 /* Files that no selected event is about need not be followed: paths lead through folders. */
 static bool must_follow(const struct rewind *r, const struct event *e, enum fate fate)
 {
-    return fate == FATE_TAKEN || is_about_folder(e) || thing_of(r, e->object) ||
-           thing_of(r, e->replaced);
+    return fate == FATE_TAKEN || fate == FATE_PAST || is_about_folder(e) ||
+           thing_of(r, e->object) || thing_of(r, e->replaced);
 }
 
 static int note_states(struct rewind *r, const struct event *e, struct error *err)
@@ -301,11 +303,15 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
         return no_memory(err);
     if (t)
         thing_see(t, &e->after, e->op);
+    if (t)
+        thing_see_first(t, &e->before, e->id);
     if (t && has_two_ends(e->op))
         thing_see_before(t, e->before);
     t = has_two_ends(e->op) ? thing_make(r, e->replaced) : NULL; /* it may have other names */
     if (t)
         thing_see_before(t, e->before2);
+    if (t)
+        thing_see_first(t, &e->before2, e->id);
     return 0;
 }
 

@@ -15,6 +15,7 @@ enum fate {
     FATE_TAKEN,     /* selected: it is taken back */
     FATE_STAYS,     /* it is not */
     FATE_CANCELLED, /* it and its opposite both happened: together they changed nothing */
+    FATE_PAST,      /* nothing is planned: it is taken back in VIEW_PAST and in what its thing held */
 };
 
 enum aspect {
@@ -39,6 +40,8 @@ struct thing {
     uint64_t object;
     struct node *node;       /* NULL: not met yet */
     struct attr last;        /* as the journal last saw it; mode 0: it did not */
+    struct attr first;       /* as the oldest event so far found it … */
+    uint64_t first_event;    /* … which was this one */
     bool unclear;            /* its newest change was recorded without a result */
     uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
     struct orphan *orphans;

@@ -199,7 +199,15 @@ void thing_see_before(struct thing *t, struct attr attr)
         t->last = attr;
 }
 
-static bool is_as_last_seen(const struct node *node)
+void thing_see_first(struct thing *t, const struct attr *attr, uint64_t event)
+{
+    if (!attr->mode)
+        return;
+    t->first = *attr;
+    t->first_event = event;
+}
+
+bool thing_is_as_last_seen(const struct node *node)
 {
     const struct thing *t = node->thing;
     const struct attr *now = &node->attr;
@@ -221,7 +229,7 @@ int thing_verify(struct rewind *r, struct node *node, const struct event *e, str
     if (node->verified)
         return !node->troubled;
     node->verified = true;
-    if (is_as_last_seen(node))
+    if (thing_is_as_last_seen(node))
         return 1;
     if (r->how & UNDO_FORCE) {
         node->forced = true;

@@ -46,6 +46,10 @@ const struct attr *thing_known(const struct event *e);
 /* A state that an event tells: its result, or (before) what it found. */
 void thing_see(struct thing *t, const struct attr *attr, enum op op);
 void thing_see_before(struct thing *t, struct attr attr);
+/* What an event found: of those that come, the oldest counts. */
+void thing_see_first(struct thing *t, const struct attr *attr, uint64_t event);
+/* What lies on the disk is as the journal last saw it; true for what does not lie there. */
+bool thing_is_as_last_seen(const struct node *node);
 /* Is it as the journal last saw it?  1: it is, 0: it is not, and now a conflict. */
 MUST_USE int thing_verify(struct rewind *r, struct node *node, const struct event *e,
                           struct error *err);

@@ -117,7 +117,7 @@ struct node {
     uint64_t number;
     struct attr attr; /* as it is on the disk or in the vault, else as journaled */
     enum origin origin;
-    uint64_t version; /* of ORIGIN_INODE and ORIGIN_CONTENT */
+    uint64_t version; /* of ORIGIN_INODE, ORIGIN_CONTENT, and what ORIGIN_LOST should have */
     struct thing *thing;
     struct link *links;
     struct slot *slots;

@@ -46,12 +46,15 @@ static bool is_deceptive(const unsigned char *s, size_t n)
     return false;
 }
 
-void text_escape(struct strbuf *out, const void *data, size_t bytes)
+/* kept: bytes that stay as they are. */
+static void escape_but(struct strbuf *out, const void *data, size_t bytes, const char *kept)
 {
     const unsigned char *s = data;
     for (size_t i = 0; i < bytes;) {
         size_t n = utf8_sequence(s + i, bytes - i);
-        if (s[i] == '\\')
+        if (s[i] && strchr(kept, s[i]))
+            strbuf_add(out, s + i, 1);
+        else if (s[i] == '\\')
             strbuf_add_text(out, "\\\\");
         else if (s[i] == '\n')
             strbuf_add_text(out, "\\n");
@@ -67,6 +70,16 @@ void text_escape(struct strbuf *out, const void *data, size_t bytes)
         i += n ? n : 1;
     }
     strbuf_add(out, "", 0);
+}
+
+void text_escape(struct strbuf *out, const void *data, size_t bytes)
+{
+    escape_but(out, data, bytes, "");
+}
+
+void text_escape_content(struct strbuf *out, const void *data, size_t bytes)
+{
+    escape_but(out, data, bytes, "\n\t\\");
 }
 
 static int hex_digit(char c)

@@ -163,11 +163,13 @@ bool filter_fits(const struct history_filter *filter, const char *path, const ch
 int search_limit(struct history *h, struct search *search, bool *empty, struct error *err)
 {
     uint64_t found = 0;
+    bool looks_at_paths = search->filter->glob || search->filter->fits;
     CLEANUP(stmt_done)
     struct stmt s = search_query(h, search,
-                                 "SELECT e.id,p.bytes,q.bytes FROM event e"
-                                 " LEFT JOIN path p ON p.id=e.path"
-                                 " LEFT JOIN path q ON q.id=e.path2",
+                                 looks_at_paths ? "SELECT e.id,p.bytes,q.bytes FROM event e"
+                                                  " LEFT JOIN path p ON p.id=e.path"
+                                                  " LEFT JOIN path q ON q.id=e.path2"
+                                                : "SELECT e.id,NULL,NULL FROM event e",
                                  search->filter->limit_deeds ? IS_DEED NEWEST_FIRST : NEWEST_FIRST);
     while (found < search->filter->limit) {
         int r = stmt_step(&s, err);

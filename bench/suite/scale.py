@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from suite import workloads
 from suite.images import Image
 from suite.measure import Place, say
-from suite.systems import BY_NAME, Mounted, ccfs
+from suite.systems import BY_NAME, Mounted, ccfs, daemon_pid
 
 EVENTS = 10_000_000
 SESSIONS = 1000
@@ -86,7 +86,7 @@ class Grown:
         return ccfs(self.mounted.setting, self.system, *argv)
 
     def daemon_kib(self):
-        pid = json.loads(self.ccfs("status", "--json"))["mount"]["pid"]
+        pid = daemon_pid(self.mounted.setting, self.system)
         with open(f"/proc/{pid}/status", encoding="ascii") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 

@@ -79,6 +79,17 @@ def environment(system, home):
     return keep
 
 
+def go_first(pid="self"):
+    """Others who compute on this machine meanwhile disturb less what has a higher priority.  Where the
+    kernel groups processes by session, the priority of the group counts too."""
+    os.setpriority(os.PRIO_PROCESS, 0 if pid == "self" else pid, -20)
+    try:
+        with open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as group:
+            group.write("-20")
+    except FileNotFoundError:
+        pass
+
+
 # --- ccfs ---------------------------------------------------------------------------------------
 
 def ccfs(setting, system, *argv):
@@ -95,6 +106,11 @@ def start_ccfs(setting, system):
         if system.user:
             os.chown(place, SOMEBODY, SOMEBODY)
     ccfs(setting, system, "mount", setting.mountpoint)
+    go_first(daemon_pid(setting, system))  # it has a session of its own
+
+
+def daemon_pid(setting, system):
+    return json.loads(ccfs(setting, system, "status", "--json"))["mount"]["pid"]
 
 
 def stop_ccfs(setting, system):

@@ -23,6 +23,7 @@ static const struct command {
     {"mount", cmd_mount, "mount the workspace: what happens in the mount is journaled"},
     {"umount", cmd_umount, "unmount it"},
     {"run", cmd_run, "run a command in a session of its own"},
+    {"image", cmd_image, "what sessions in a container start from"},
     {"status", cmd_status, "mounted where, sessions, size of the journal"},
     {"history", cmd_history, "what happened"},
     {"show", cmd_show, "one event in full"},

@@ -20,8 +20,9 @@ arrows=(
 # Each library has one door: a pattern of headers, a pattern of the files that may include them.
 doors=(
     '^sqlite3(ext)?\.h$ ^(journal/db(_private\.h|\.c)|tests/.*|bench/src/inserts\.c)$'
-    '^(cjson/)?cJSON\.h$ ^(launcher/(config(_[a-z]+)?|json)\.[ch]|tests/.*)$'
+    '^(cjson/)?cJSON\.h$ ^(launcher/(config(_[a-z]+)?|json(_read)?)\.[ch]|tests/.*)$'
     '^curl/ ^launcher/http\.c$'
+    '^archive(_entry)?\.h$ ^(launcher/tar\.c|tests/.*)$'
     '^(fuse3/)?(cu|f)use(_[a-z]+)?\.h$ ^(fusefs/.*|tests/.*)$'
     '^linux/fuse\.h$ ^(fusefs/.*|tests/.*)$'
     '^openssl/ ^(journal/.*|tests/.*)$'

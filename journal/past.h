@@ -66,4 +66,13 @@ MUST_USE int past_target(struct past *p, const struct past_thing *link, struct s
 MUST_USE int past_xattrs(struct past *p, const struct past_thing *thing, struct strbuf *out,
                          struct error *err);
 
+/* The events whose undo makes `path` what it was at the instant, for undo_plan_make(): what
+ * happened since to the things that were there then, wherever they are now, and how those that are
+ * there now, and were not, came there.  What came and went elsewhere is let alone.  path as
+ * past_find(), "" not. *ids is yours (free()).  -ENOTSUP: an undo since then reached behind the
+ * instant: past_content() can tell what was, but not by way of an undo. */
+MUST_USE int past_events_to_undo(struct history *h, int root, const char *path,
+                                 const struct past_instant *instant, uint64_t **ids, size_t *count,
+                                 struct error *err);
+
 #endif

@@ -18,8 +18,7 @@ static bool changed_before(const struct attr *a, int64_t time)
     return a->ctime && a->ctime < time - TICK_NS;
 }
 
-/* The object of an inode; 0: the journal never met it. */
-static int object_of(struct past *p, const struct node *node, uint64_t *out, struct error *err)
+int past_object_of(struct past *p, const struct node *node, uint64_t *out, struct error *err)
 {
     *out = node->thing ? node->thing->object : 0;
     if (*out)
@@ -41,7 +40,7 @@ int past_is_foreign(struct past *p, const struct node *node, bool *out, struct e
     if (node->origin != ORIGIN_DISK || node->thing || node == p->tree.top || !node->attr.born ||
         node->attr.born <= p->now.time)
         return 0;
-    TRY(object_of(p, node, &object, err));
+    TRY(past_object_of(p, node, &object, err));
     *out = object == 0;
     return 0;
 }
@@ -140,7 +139,7 @@ int past_check(struct past *p, const struct past_thing *thing, struct error *err
 {
     const struct node *node = thing->node;
     uint64_t object = 0;
-    TRY(object_of(p, node, &object, err));
+    TRY(past_object_of(p, node, &object, err));
     if (needs_disk(node) || node->troubled)
         TRY(check_disk(node, thing->path, err));
     if (object)

@@ -22,6 +22,9 @@ struct past {
 
 /* past_check.c: is what is known of a thing's content true of the instant?  0, or why not. */
 MUST_USE int past_check(struct past *p, const struct past_thing *thing, struct error *err);
+/* The object of an inode; 0: the journal never met it. */
+MUST_USE int past_object_of(struct past *p, const struct node *node, uint64_t *out,
+                            struct error *err);
 /* Was it made outside ccfs, after the instant? */
 MUST_USE int past_is_foreign(struct past *p, const struct node *node, bool *out, struct error *err);
 

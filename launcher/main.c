@@ -28,6 +28,7 @@ static const struct command {
     {"history", cmd_history, "what happened"},
     {"show", cmd_show, "one event in full"},
     {"cat", cmd_cat, "what a file held at an earlier time"},
+    {"restore", cmd_restore, "a file or folder as it was at an earlier time"},
     {"undo", cmd_undo, "take changes back"},
     {"redo", cmd_redo, "take an undo back"},
     {"verify", cmd_verify, "whether all is as it was recorded"},
@@ -56,7 +57,7 @@ static int introduce(void)
          "  init     make a workspace                            ccfs -w ~/work init\n"
          "\n"
          "The workspace is ~/ClaudeCodeWorkspace, or that of -w DIR or CCFS_WORKSPACE.\n"
-         "More verbs: mount, umount, show, cat, redo, verify.\n"
+         "More verbs: mount, umount, show, cat, restore, redo, verify.\n"
          "  ccfs VERB --help   one verb with its options and examples\n"
          "  man ccfs           everything, exit codes and config.json too");
     return EXIT_DONE;

@@ -11,7 +11,7 @@
 #include "journal/base/text.h"
 #include "launcher/render.h"
 
-static int find_instant(struct then *then, const char *typed, struct error *err)
+int then_instant(struct then *then, const char *typed, struct error *err)
 {
     uint64_t event = 0;
     int64_t time = 0;
@@ -24,7 +24,7 @@ static int find_instant(struct then *then, const char *typed, struct error *err)
 int then_open(const struct cli *cli, const char *typed, struct then *out, struct error *err)
 {
     TRY(look_open(cli, &out->look, err));
-    TRY(find_instant(out, typed, err));
+    TRY(then_instant(out, typed, err));
     TRY(past_open(out->look.history, out->look.workspace.root, &out->past, err));
     return past_go(out->past, &out->at, err);
 }

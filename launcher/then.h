@@ -15,6 +15,8 @@ struct then {
 /* typed: a time as --since takes it, or an event ("#4711": the instant before it). */
 MUST_USE int then_open(const struct cli *cli, const char *typed, struct then *out,
                        struct error *err);
+/* The instant alone, from an open look; past stays NULL. */
+MUST_USE int then_instant(struct then *then, const char *typed, struct error *err);
 void then_close(struct then *then); /* CLEANUP(then_close) */
 
 /* What had that path then.  typed as look_path(); *path: free().  -ENOENT: nothing had. */

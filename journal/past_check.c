@@ -118,10 +118,12 @@ static int check_all_seen(struct past *p, uint64_t object, const struct node *no
     return r == 1 ? error_say(err, ESTALE, "the journal does not say enough about %s", path) : r;
 }
 
-static int check_disk(const struct node *node, const char *path, struct error *err)
+static int check_disk(struct past *p, const struct node *node, const char *path, struct error *err)
 {
     if (node->troubled)
         return error_say(err, ESTALE, "the journal does not say enough about %s", path);
+    if (node->thing && !thing_is_as_last_seen(node))
+        TRY(thing_catch_up(p->db, node->thing, err));
     if (node->thing && !thing_is_as_last_seen(node))
         return error_say(err, ESTALE,
                          "%s was changed outside ccfs since: what it held then is not known", path);
@@ -141,7 +143,7 @@ int past_check(struct past *p, const struct past_thing *thing, struct error *err
     uint64_t object = 0;
     TRY(past_object_of(p, node, &object, err));
     if (needs_disk(node) || node->troubled)
-        TRY(check_disk(node, thing->path, err));
+        TRY(check_disk(p, node, thing->path, err));
     if (object)
         TRY(check_all_seen(p, object, node, thing->path, err));
     TRY(check_untouched(p, object, node, thing->path, err));

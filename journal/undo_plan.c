@@ -351,6 +351,7 @@ static int make(struct maker *m)
     TRY(intact_open(&m->intact, m->db, m->vault, m->err));
     m->rewind.intact = &m->intact;
     m->rewind.how = m->pick->how;
+    m->rewind.db = m->db;
     m->rewind.newest = newest_event_of;
     m->rewind.newest_context = m;
     TRY(select_events(m));

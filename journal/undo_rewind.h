@@ -53,6 +53,7 @@ typedef int undo_newest_event(void *context, const char *path, uint64_t *out, st
 
 struct rewind {
     unsigned how; /* enum undo_how */
+    struct db *db; /* NULL: what is read is all there is */
     undo_newest_event *newest;
     void *newest_context;
     struct undo_tree *tree;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "journal/base/clock.h"
+#include "journal/db.h"
 
 static int no_memory(struct error *err)
 {
@@ -224,11 +225,40 @@ bool thing_is_as_last_seen(const struct node *node)
     return !S_ISREG(now->mode) || (now->size == t->last.size && now->mtime == t->last.mtime);
 }
 
+int thing_catch_up(struct db *db, struct thing *t, struct error *err)
+{
+    if (!db || !t || !t->last.mode)
+        return 0;
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(db, "SELECT a_ino,a_born,a_mode,a_size,a_mtime,a_ctime FROM event"
+                                 " WHERE object=?1 AND op=?2 AND outcome IN (0,3)"
+                                 " AND a_mode IS NOT NULL ORDER BY a_ctime DESC LIMIT 1");
+    stmt_bind_int(&s, 1, (int64_t)t->object);
+    stmt_bind_int(&s, 2, OP_WRITE);
+    int r = stmt_step(&s, err);
+    if (r != 1)
+        return r;
+    const struct attr left = {
+        .ino = (uint64_t)stmt_int(&s, 0),
+        .born = stmt_int(&s, 1),
+        .mode = (uint32_t)stmt_int(&s, 2),
+        .size = (uint64_t)stmt_int(&s, 3),
+        .mtime = stmt_int(&s, 4),
+        .ctime = stmt_int(&s, 5),
+    };
+    if (thing_is_inode(&left, &t->last) && left.ctime > t->last.ctime)
+        t->last = left;
+    return 0;
+}
+
 int thing_verify(struct rewind *r, struct node *node, const struct event *e, struct error *err)
 {
     if (node->verified)
         return !node->troubled;
     node->verified = true;
+    if (thing_is_as_last_seen(node))
+        return 1;
+    TRY(thing_catch_up(r->db, node->thing, err));
     if (thing_is_as_last_seen(node))
         return 1;
     if (r->how & UNDO_FORCE) {

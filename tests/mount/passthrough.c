@@ -206,6 +206,40 @@ static void what_happens_to_an_open_file_is_told_beside_its_session(void **state
     seen_free(&s);
 }
 
+static void undo(struct mount *m, const struct seen *s, enum op op, const char *path)
+{
+    char request[64];
+    const struct event *e = seen_find(s, op, path);
+    assert_non_null(e);
+    snprintf(request, sizeof request, "undo ids=%llu", (unsigned long long)e->id);
+    char *reply = mount_ask(m, request);
+    if (strncmp(reply, "ok", 2) != 0)
+        fail_msg("%s: %s", request, reply);
+    free(reply);
+}
+
+static void a_session_that_went_on_behind_other_events_can_be_taken_back(void **state)
+{
+    struct mount *m = *state;
+    struct stat st;
+    char *data = given_file(m, "rw/file", SMALL);
+    assert_int_equal(chmod(path_in(m->raw, "rw/file"), 0644), 0);
+    int fd = at_mount(m, "rw/file", O_RDWR);
+    write_at(fd, "first", 0);
+    assert_int_equal(fchmod(fd, 0600), 0);
+    sleep_ms(20);
+    write_at(fd, "second", 10);
+    close(fd);
+    struct seen *s = events_when_ended(m);
+    undo(m, s, OP_CHMOD, "rw/file");
+    assert_int_equal(stat(path_in(m->raw, "rw/file"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    undo(m, s, OP_WRITE, "rw/file");
+    assert_file_is(m->root, "rw/file", data, SMALL);
+    seen_free(&s);
+    free(data);
+}
+
 static void a_removed_file_that_is_still_written_spares_its_old_content(void **state)
 {
     struct mount *m = *state;
@@ -490,6 +524,7 @@ int main(void)
         MOUNTED(a_change_is_found_whatever_the_times_say),
         MOUNTED(whoever_asks_meanwhile_is_told),
         MOUNTED(what_happens_to_an_open_file_is_told_beside_its_session),
+        MOUNTED(a_session_that_went_on_behind_other_events_can_be_taken_back),
         MOUNTED(a_removed_file_that_is_still_written_spares_its_old_content),
         MOUNTED(a_mapping_that_outlives_its_file_is_still_recorded),
         MOUNTED(a_mapping_that_is_only_read_leaves_no_event),

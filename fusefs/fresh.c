@@ -8,17 +8,21 @@
 
 #include <fuse_lowlevel.h>
 
+#include "fusefs/data.h"
+#include "fusefs/mapped.h"
 #include "journal/base/clock.h"
 
 #define LOOK_NS                                                                                    \
     (NS_PER_S / 2) /* what the host's user changes in an open file is seen within it, and a bit */
 #define PAUSE_NS (NS_PER_S / 100)
+#define TELL_NS (30 * NS_PER_S) /* so often the journal is told of what is written without us */
 
 struct fresh {
     struct fusefs *fs;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    int64_t told; /* the thread's own */
     bool hurry; /* under lock: something was met that the kernel must know of */
     bool ending;
 };
@@ -161,7 +165,7 @@ static void look_at(struct fusefs *fs, struct file *file)
     struct node *node = file->node;
     struct seen was;
     struct seen now;
-    if (!S_ISREG(node->type) || !is_behind(fs, file, &was, &now))
+    if (!S_ISREG(node->type) || is_passed(fs, node) || !is_behind(fs, file, &was, &now))
         return;
     fuse_lowlevel_notify_inval_inode(fs->session, node->number, 0, 0);
     pthread_mutex_lock(&fs->nodes->lock);
@@ -177,6 +181,18 @@ static void look_around(struct fusefs *fs)
         look_at(fs, file);
         file_drop(&fs->handles, fs->nodes, file);
     }
+}
+
+/* Write sessions of files that stay open, and of mappings that nobody has any more. */
+static void look_at_writers(struct fresh *fresh)
+{
+    int64_t now = clock_now_ns();
+    if (now - fresh->told < TELL_NS) {
+        mapped_sweep(fresh->fs, SIZE_MAX);
+        return;
+    }
+    data_settle_all(fresh->fs, SETTLE_REPORT);
+    fresh->told = now;
 }
 
 static void wait_ns(struct fresh *fresh, int64_t ns)
@@ -197,6 +213,7 @@ static void *look_after(void *argument)
         fresh->hurry = false;
         pthread_mutex_unlock(&fresh->lock);
         look_around(fresh->fs);
+        look_at_writers(fresh);
         pthread_mutex_lock(&fresh->lock);
         if (!fresh->ending) /* a storm of changes outside must not keep a core busy */
             wait_ns(fresh, PAUSE_NS);
@@ -211,6 +228,7 @@ int fresh_start(struct fusefs *fs, struct fresh **out, struct error *err)
     if (!fresh)
         return error_set(err, ENOMEM, "threads");
     fresh->fs = fs;
+    fresh->told = clock_now_ns();
     pthread_mutex_init(&fresh->lock, NULL);
     pthread_condattr_t steady;
     pthread_condattr_init(&steady);

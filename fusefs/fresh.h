@@ -15,7 +15,9 @@
 
 #include "fusefs/fs.h"
 
-struct fresh; /* the thread that looks after open files and tells the kernel */
+/* The thread that looks after open files: tells the kernel what is new, and the journal what was written
+ * without us. */
+struct fresh;
 
 MUST_USE int fresh_start(struct fusefs *fs, struct fresh **out, struct error *err);
 void fresh_stop(struct fresh **fresh);

@@ -121,10 +121,13 @@ static bool may_pass(const struct opening *o)
            !(o->now.mode & (S_ISUID | S_ISGID)) && (o->now.uid == fs->uid || fs->may_lease);
 }
 
-/* A handle that the kernel opened to append goes on appending there when its flag is taken away. */
+/* A handle that the kernel opened to append goes on appending there when its flag is taken away.
+ * With those that only write nobody does so (DESIGN.md); but what is behind old content costs less
+ * to see than to keep. */
 static bool may_write_unseen(const struct opening *o)
 {
-    return may_pass(o) && !(o->flags & O_APPEND);
+    bool appends = o->flags & O_APPEND;
+    return may_pass(o) && !(appends && (is_mappable(o->flags) || o->now.size > 0));
 }
 
 static int begin_unseen(const struct opening *o, int64_t copy_limit)

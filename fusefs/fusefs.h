@@ -36,6 +36,7 @@ struct fusefs_options {
     int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
     const struct signing_key *signing_key; /* of the journal's seals, borrowed while serving; NULL: none */
+    const struct gc_limits *retention; /* by which it drops by itself, borrowed; NULL: nothing */
     bool ends_with_sessions; /* unmount when the last session ends (there was one) */
 };
 

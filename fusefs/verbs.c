@@ -10,6 +10,7 @@
 #include "fusefs/notify.h"
 #include "fusefs/unmount.h"
 #include "journal/base/fd.h"
+#include "journal/gc.h"
 #include "journal/undo.h"
 
 /* ---- words ------------------------------------------------------------------------------------------- */
@@ -268,7 +269,9 @@ static int verb_undo(struct peer *peer, const char *words, struct strbuf *reply,
     struct notify told = {.peer = peer->fd};
     struct undo_result result = {0};
     pthread_rwlock_wrlock(&peer->fs->gate);
+    journal_hold_vault(peer->fs->journal);
     int r = undo_under_gate(peer, ids, count, how, &told, &result, err);
+    journal_let_go_vault(peer->fs->journal);
     pthread_rwlock_unlock(&peer->fs->gate);
     notify_send(peer->fs, &told); /* not under the gate: the kernel may be waiting for an operation */
     free(ids);
@@ -288,9 +291,11 @@ static int verb_undo_resume(struct peer *peer, const char *words, struct strbuf 
     unsigned finished = 0;
     (void)words;
     pthread_rwlock_wrlock(&fs->gate);
+    journal_hold_vault(fs->journal);
     int r = journal_drain(fs->journal, err);
     if (r == 0)
         r = undo_resume(fs->journal, fs->root, &finished, err);
+    journal_let_go_vault(fs->journal);
     pthread_rwlock_unlock(&fs->gate);
     if (r == 0)
         strbuf_add_format(reply, " finished=%u", finished);
@@ -314,12 +319,47 @@ static int verb_undo_abort(struct peer *peer, const char *words, struct strbuf *
     struct notify told = {.peer = peer->fd};
     struct undo_result result = {0};
     pthread_rwlock_wrlock(&peer->fs->gate);
+    journal_hold_vault(peer->fs->journal);
     int r = abort_under_gate(peer, (unsigned)number(words, "how"), &told, &result, err);
+    journal_let_go_vault(peer->fs->journal);
     pthread_rwlock_unlock(&peer->fs->gate);
     notify_send(peer->fs, &told);
     if (r == 0)
         strbuf_add_format(reply, " undo=%llu", (unsigned long long)result.undo);
     return r;
+}
+
+/* ---- retention ------------------------------------------------------------------------------------------- */
+
+static struct gc_limits limits_of(const char *words)
+{
+    return (struct gc_limits){
+        .events_age_s = number(words, "events_age"),
+        .events_count = number(words, "events_count"),
+        .vault_age_s = number(words, "vault_age"),
+        .vault_bytes = number(words, "vault_bytes"),
+        .vault_count = number(words, "vault_count"),
+        .keep_sessions = number(words, "keep_sessions"),
+        .keep_age_s = number(words, "keep_age"),
+    };
+}
+
+static int verb_gc(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+{
+    const struct gc_limits limits = limits_of(words);
+    struct gc_result done = {0};
+    data_settle_all(peer->fs, false);
+    TRY(gc_run(peer->fs->journal, &limits, caller_actor(peer->fs, &peer->caller),
+               number(words, "dry_run") == 1, &done, err));
+    strbuf_add_format(reply,
+                      " versions=%llu bytes=%llu events=%llu last_event=%llu vault_bytes=%llu"
+                      " vault_versions=%llu held_back=%llu event=%llu",
+                      (unsigned long long)done.versions, (unsigned long long)done.bytes,
+                      (unsigned long long)done.events, (unsigned long long)done.last_event,
+                      (unsigned long long)done.vault_bytes,
+                      (unsigned long long)done.vault_versions, (unsigned long long)done.held_back,
+                      (unsigned long long)done.event);
+    return 0;
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------- */
@@ -335,6 +375,7 @@ static const struct {
     {"undo", verb_undo},
     {"undo-resume", verb_undo_resume},
     {"undo-abort", verb_undo_abort},
+    {"gc", verb_gc},
     {"umount", verb_umount},
     {"umount-if-idle", verb_umount_if_idle},
     {"note-history", verb_note_history},

@@ -144,10 +144,10 @@ static int schema_check(struct db *db, struct error *err)
             " (SELECT user_version FROM pragma_user_version),"
             " (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
             "  ('meta','session','proc','path','inode','event','version','hash','undone','undo',"
-            "   'undo_step','seal'))");
+            "   'undo_step','seal','tombstone','gone'))");
     TRY(stmt_step(&s, err));
     TRY(identity_check((uint32_t)stmt_int(&s, 0), (uint32_t)stmt_int(&s, 1), err));
-    if (stmt_int(&s, 2) != 12)
+    if (stmt_int(&s, 2) != 14)
         return error_say(err, EBADMSG,
                          "the journal lacks some of its tables: it is damaged; it was not "
                          "touched");
@@ -202,7 +202,7 @@ static int fill_new(const char *path, struct error *err)
     CLEANUP(transaction_rollback) struct transaction t = {0};
 
     TRY(handle_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err));
-    TRY(db_exec(db, "PRAGMA synchronous=EXTRA", err));
+    TRY(db_exec(db, "PRAGMA synchronous=EXTRA; PRAGMA auto_vacuum=INCREMENTAL", err));
     TRY(transaction_begin(db, &t, err));
     TRY(db_exec(db, schema_sql, err));
     TRY(db_exec(db, "PRAGMA application_id=" TEXT(SCHEMA_APPLICATION_ID), err));

@@ -22,6 +22,7 @@ static const char *const op_names[] = {
     [OP_MOUNT] = "mount",       [OP_UMOUNT] = "umount",
     [OP_GAP] = "gap",           [OP_UNDO] = "undo",
     [OP_HISTORY] = "history",   [OP_SESSION] = "session",
+    [OP_GC] = "gc",
 };
 
 static const char *const outcome_names[] = {

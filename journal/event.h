@@ -39,6 +39,7 @@ enum op {
     OP_UNDO = 35,    /* a person took something back; its steps carry `undoes` */
     OP_HISTORY = 36, /* a person read the journal */
     OP_SESSION = 37, /* an agent session began (count 1) or ended (count 2) */
+    OP_GC = 38,      /* retention dropped something; reason says what */
 };
 
 enum outcome {

@@ -18,6 +18,7 @@
 #include "journal/base/text.h"
 #include "journal/history_view.h"
 #include "journal/journal.h"
+#include "journal/tombstone.h"
 
 #define TEXT_MOST 65536u              /* bytes of a path or a command line */
 #define BLOB_MOST (16u * 1024 * 1024) /* bytes of ranges or extended attributes */
@@ -250,7 +251,7 @@ static struct event row_fields(struct row *row)
         .session = row_number(row, COL_SESSION, "session"),
         .actor = row_actor(row, COL_ACTOR),
         .tid = (int32_t)row_int(row, COL_TID, 0, INT32_MAX, "thread"),
-        .op = (enum op)row_int(row, COL_OP, OP_CREATE, OP_SESSION, "operation"),
+        .op = (enum op)row_int(row, COL_OP, OP_CREATE, OP_GC, "operation"),
         .flags = row_u32(row, COL_FLAGS, "flags"),
         .outcome = (enum outcome)row_int(row, COL_OUTCOME, OUTCOME_OK, OUTCOME_NOTHING, "outcome"),
         .error_code = (int)row_int(row, COL_ERROR, 0, INT32_MAX, "error"),
@@ -340,6 +341,16 @@ int history_event(struct history *h, uint64_t id, history_each *each, void *cont
     struct event event;
     TRY(row_event(&row, &event, err));
     return each(&event, context);
+}
+
+int history_dropped(struct history *h, uint64_t version, uint64_t *event, int64_t *time,
+                    struct error *err)
+{
+    int64_t by = 0;
+    int r = tombstone_of_version(h->db, version, &by, time, err);
+    if (r == 1)
+        *event = (uint64_t)by;
+    return r;
 }
 
 /* ---- processes and sessions ---- */

@@ -48,6 +48,10 @@ MUST_USE int history_event(struct history *h, uint64_t id, history_each *each, v
 /* out's pointers are valid until the next call on h. */
 MUST_USE int history_actor(struct history *h, uint64_t id, struct actor *out, struct error *err);
 
+/* Was this version dropped by retention?  1: by which event and when, 0: it was not. */
+MUST_USE int history_dropped(struct history *h, uint64_t version, uint64_t *event, int64_t *time,
+                             struct error *err);
+
 struct session {
     uint64_t id;
     const char *name;    /* NULL: none */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ struct journal {
     struct actors *actors;
     _Atomic uint64_t next_proc;
     _Atomic uint64_t next_session;
+    uint64_t first_session; /* of this run */
+    pthread_mutex_t vault_hold;
     _Atomic int draining; /* how many wait: refusals are not held back meanwhile */
     struct journal_recovery recovered;
 };
@@ -171,7 +174,10 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
     TRY(meta_get(j->db, "running", &first, err));
     if (clean <= 0 && found->damaged == 0) /* an unreadable record may know a version */
         TRY(recover_orphans(j->vault, j->db, (uint64_t)first, found, err));
-    TRY(number(j->db, "SELECT ifnull(max(id), 0) FROM version", &known, err));
+    TRY(number(j->db,
+               "SELECT max(ifnull((SELECT max(id) FROM version), 0),"
+               " ifnull((SELECT max(highest) FROM tombstone), 0))",
+               &known, err));
     uint64_t next = (uint64_t)(clean > known ? clean : known + 1);
     if (clean <= 0) {
         uint64_t highest = vault_highest(j->vault);
@@ -195,6 +201,7 @@ static int numbers_set(struct journal *j, const struct recovery *found, struct e
     intake_set_next_event(j->intake, highest + 1);
     atomic_store(&j->next_proc, (uint64_t)proc + 1);
     atomic_store(&j->next_session, (uint64_t)session + 1);
+    j->first_session = (uint64_t)session + 1;
     return 0;
 }
 
@@ -373,6 +380,7 @@ static void parts_close(struct journal **at)
     db_close(&j->db);
     fd_close(&j->lock);
     fd_close(&j->state);
+    pthread_mutex_destroy(&j->vault_hold);
     free(j);
     *at = NULL;
 }
@@ -386,6 +394,7 @@ int journal_open(int root, struct journal **out, struct error *err)
     j->root = root;
     j->state = -1;
     j->lock = -1;
+    pthread_mutex_init(&j->vault_hold, NULL);
     TRY(parts_open(j, root, err));
     TRY(recover(j, root, err));
     TRY(sealer_open(j->db, &j->sealer, err));
@@ -448,6 +457,32 @@ void journal_close(struct journal **j)
 struct vault *journal_vault(struct journal *j)
 {
     return j->vault;
+}
+
+int journal_root(const struct journal *j)
+{
+    return j->root;
+}
+
+uint64_t journal_first_session(const struct journal *j)
+{
+    return j->first_session;
+}
+
+void journal_hold_vault(struct journal *j)
+{
+    pthread_mutex_lock(&j->vault_hold);
+}
+
+void journal_let_go_vault(struct journal *j)
+{
+    pthread_mutex_unlock(&j->vault_hold);
+}
+
+bool journal_hurry_seal(struct journal *j)
+{
+    sealer_hurry(j->sealer);
+    return !sealer_lacks_key(j->sealer);
 }
 
 struct journal_recovery journal_recovered(const struct journal *j)

@@ -43,6 +43,14 @@ MUST_USE int journal_open(int root, struct journal **out, struct error *err);
 void journal_close(struct journal **j);
 
 struct vault *journal_vault(struct journal *j);
+int journal_root(const struct journal *j); /* as it was given */
+/* Sessions of this run have this number or a higher one. */
+uint64_t journal_first_session(const struct journal *j);
+
+/* Between the two, retention drops nothing: whoever undoes holds the vault from the plan to the last
+ * step. */
+void journal_hold_vault(struct journal *j);
+void journal_let_go_vault(struct journal *j);
 
 enum durability {
     DURABILITY_RELAXED,
@@ -52,6 +60,9 @@ enum durability {
 void journal_set_durability(struct journal *j, enum durability d);
 /* Everything kept and recorded so far is on the disk when it returns. */
 MUST_USE int journal_make_durable(struct journal *j, struct error *err);
+
+/* The writer seals soon what there is.  false: it cannot, the key is not here. */
+bool journal_hurry_seal(struct journal *j);
 
 /* What recovery did at journal_open(). */
 struct journal_recovery {

@@ -86,12 +86,13 @@ static int read_marks(struct stmt *q, int column, struct seal *out)
     strbuf_add(&out->marks, data ? data : "", bytes);
     if (out->marks.failed)
         return -ENOMEM;
-    return out->rows >= 0 && bytes == (size_t)out->rows * SEAL_MARK_BYTES ? 0 : -EBADMSG;
+    bool whole = out->rows >= 0 && bytes == (size_t)out->rows * SEAL_MARK_BYTES;
+    return whole || bytes == 0 ? 0 : -EBADMSG; /* none: retention has dropped rows */
 }
 
 #define SEAL_COLUMNS                                                                               \
-    "SELECT id, time, session, proc, path, event, hash, rows, open, undos, undone, opened, ended," \
-    " begun, finished, sha256, key, signature, marks FROM seal"
+    "SELECT id, time, session, proc, path, event, hash, tombstone, rows, open, undos, undone," \
+    " opened, ended, begun, finished, sha256, key, signature, marks FROM seal"
 
 static void read_numbers(struct stmt *q, struct seal *out)
 {
@@ -99,33 +100,33 @@ static void read_numbers(struct stmt *q, struct seal *out)
     out->time = stmt_int(q, 1);
     for (int i = 0; i < PART_RANGES; i++)
         out->last[i] = stmt_int(q, 2 + i);
-    out->rows = stmt_int(q, 7);
-    out->open = stmt_int(q, 8);
-    out->undos = stmt_int(q, 9);
+    out->rows = stmt_int(q, 8);
+    out->open = stmt_int(q, 9);
+    out->undos = stmt_int(q, 10);
 }
 
 /* Half a signature is none: a key without one, or one without a key, is damage. */
 static bool read_signature(struct stmt *q, struct seal *out)
 {
-    if (stmt_is_null(q, 16) && stmt_is_null(q, 17))
+    if (stmt_is_null(q, 17) && stmt_is_null(q, 18))
         return true;
     out->is_signed = true;
-    return read_fixed(q, 16, out->key, PUBLIC_BYTES) &&
-           read_fixed(q, 17, out->signature, SIGNATURE_BYTES);
+    return read_fixed(q, 17, out->key, PUBLIC_BYTES) &&
+           read_fixed(q, 18, out->signature, SIGNATURE_BYTES);
 }
 
 static int read_seal(struct stmt *q, struct seal *out)
 {
     seal_release(out);
     read_numbers(q, out);
-    if (!read_fixed(q, 10, out->undone, SHA256_BYTES) ||
-        !read_fixed(q, 15, out->sha256, SHA256_BYTES) || !read_signature(q, out))
+    if (!read_fixed(q, 11, out->undone, SHA256_BYTES) ||
+        !read_fixed(q, 16, out->sha256, SHA256_BYTES) || !read_signature(q, out))
         return -EBADMSG;
-    TRY(read_ids(q, 11, &out->opened));
-    TRY(read_ids(q, 12, &out->ended));
-    TRY(read_ids(q, 13, &out->begun));
-    TRY(read_ids(q, 14, &out->finished));
-    return read_marks(q, 18, out);
+    TRY(read_ids(q, 12, &out->opened));
+    TRY(read_ids(q, 13, &out->ended));
+    TRY(read_ids(q, 14, &out->begun));
+    TRY(read_ids(q, 15, &out->finished));
+    return read_marks(q, 19, out);
 }
 
 static int seal_row(struct stmt *q, struct seal *out, struct error *err)
@@ -185,8 +186,20 @@ static void put_seal(struct strbuf *out, const struct seal *s)
     strbuf_add(out, s->key, sizeof s->key);
 }
 
+int seal_digest_parts(const struct seal_rows *rows, struct sha256 *sha, struct seal_parts *out)
+{
+    for (int part = 0; part < PART_COUNT; part++) {
+        sha256_begin(sha);
+        for (size_t i = 0; i < rows->count; i++)
+            if (rows->list[i].part == (enum seal_part)part)
+                sha256_add(sha, rows->list[i].digest, SHA256_BYTES);
+        TRY(sha256_end(sha, out->sha256[part]));
+    }
+    return 0;
+}
+
 int seal_hash(const struct seal *s, const unsigned char before[SHA256_BYTES],
-              const struct seal_rows *rows, struct sha256 *sha, unsigned char out[SHA256_BYTES])
+              const struct seal_parts *parts, struct sha256 *sha, unsigned char out[SHA256_BYTES])
 {
     CLEANUP(strbuf_release) struct strbuf form = STRBUF_EMPTY;
     put_seal(&form, s);
@@ -195,9 +208,24 @@ int seal_hash(const struct seal *s, const unsigned char before[SHA256_BYTES],
     sha256_begin(sha);
     sha256_add(sha, before, SHA256_BYTES);
     sha256_add(sha, form.data, form.bytes);
-    for (size_t i = 0; i < rows->count; i++)
-        sha256_add(sha, rows->list[i].digest, SHA256_BYTES);
+    sha256_add(sha, parts->sha256, sizeof parts->sha256);
     return sha256_end(sha, out);
+}
+
+int seal_read_rows(struct seal_reader *r, const struct seal *before, const struct seal *s,
+                   struct seal_rows *rows, struct error *err)
+{
+    const struct seal_ids none = {0};
+    for (int part = 0; part < PART_RANGES; part++) {
+        const struct seal_range range = {
+            .part = (enum seal_part)part,
+            .behind = before->last[part],
+            .last = s->last[part],
+            .most = SEAL_ROWS_MOST + 1, /* no seal covers more: what was added shows */
+        };
+        TRY(seal_rows_read_again(r, &range, part == PART_EVENT ? &s->opened : &none, rows, err));
+    }
+    return seal_cover_ends(r, s, rows, err);
 }
 
 /* ---- what is open ---- */
@@ -220,6 +248,7 @@ struct sealer {
     struct seal_reader reader;
     const struct signing_key *_Atomic key;
     atomic_bool lacks_key;
+    atomic_bool hurry;
     struct seal last;
     struct seal_open open;
     int64_t earlier;   /* sessions up to this number are of earlier runs: they end no more */
@@ -412,7 +441,10 @@ static int sign(struct sealer *s, struct seal *next, const struct seal_rows *row
     next->is_signed = key;
     if (key)
         memcpy(next->key, signing_key_public(key), PUBLIC_BYTES);
-    int r = seal_hash(next, s->last.sha256, rows, s->reader.sha, next->sha256);
+    struct seal_parts parts;
+    int r = seal_digest_parts(rows, s->reader.sha, &parts);
+    if (r == 0)
+        r = seal_hash(next, s->last.sha256, &parts, s->reader.sha, next->sha256);
     if (r < 0)
         return error_set(err, -r, "seal the journal");
     return key ? signing_key_sign(key, next->sha256, next->signature, err) : 0;
@@ -430,10 +462,10 @@ static void bind_numbers(struct stmt *q, const struct seal *s)
     stmt_bind_int(q, 2, s->time);
     for (int i = 0; i < PART_RANGES; i++)
         stmt_bind_int(q, 3 + i, s->last[i]);
-    stmt_bind_int(q, 8, s->rows);
-    stmt_bind_int(q, 9, s->open);
-    stmt_bind_int(q, 10, s->undos);
-    stmt_bind_bytes(q, 11, s->undone, sizeof s->undone);
+    stmt_bind_int(q, 9, s->rows);
+    stmt_bind_int(q, 10, s->open);
+    stmt_bind_int(q, 11, s->undos);
+    stmt_bind_bytes(q, 12, s->undone, sizeof s->undone);
 }
 
 /* The four lists, one behind another in `bytes`; an empty one is NULL. */
@@ -445,7 +477,7 @@ static void bind_lists(struct stmt *q, const struct seal *s, struct strbuf *byte
     size_t at = 0;
     for (size_t i = 0; i < COUNT_OF(lists) && !bytes->failed; i++) {
         if (lists[i]->count > 0)
-            stmt_bind_bytes(q, 12 + (int)i, bytes->data + at, 8 * lists[i]->count);
+            stmt_bind_bytes(q, 13 + (int)i, bytes->data + at, 8 * lists[i]->count);
         at += 8 * lists[i]->count;
     }
 }
@@ -455,19 +487,19 @@ static int store(struct db *db, const struct seal *s, struct error *err)
     CLEANUP(strbuf_release) struct strbuf lists = STRBUF_EMPTY;
     CLEANUP(stmt_done)
     struct stmt q = db_query(
-        db, "INSERT INTO seal(id, time, session, proc, path, event, hash, rows, open, undos,"
-            " undone, opened, ended, begun, finished, sha256, key, signature, marks)"
+        db, "INSERT INTO seal(id, time, session, proc, path, event, hash, tombstone, rows, open,"
+            " undos, undone, opened, ended, begun, finished, sha256, key, signature, marks)"
             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-            " ?18, ?19)");
+            " ?18, ?19, ?20)");
     bind_numbers(&q, s);
     bind_lists(&q, s, &lists);
-    stmt_bind_bytes(&q, 16, s->sha256, sizeof s->sha256);
+    stmt_bind_bytes(&q, 17, s->sha256, sizeof s->sha256);
     if (s->is_signed) {
-        stmt_bind_bytes(&q, 17, s->key, sizeof s->key);
-        stmt_bind_bytes(&q, 18, s->signature, sizeof s->signature);
+        stmt_bind_bytes(&q, 18, s->key, sizeof s->key);
+        stmt_bind_bytes(&q, 19, s->signature, sizeof s->signature);
     }
     if (s->marks.bytes > 0)
-        stmt_bind_bytes(&q, 19, s->marks.data, s->marks.bytes);
+        stmt_bind_bytes(&q, 20, s->marks.data, s->marks.bytes);
     if (lists.failed || s->marks.failed)
         return error_set(err, ENOMEM, "seal the journal");
     return stmt_run(&q, err);
@@ -541,12 +573,19 @@ static int is_due(struct sealer *s, bool *due, struct error *err)
     return 0;
 }
 
+void sealer_hurry(struct sealer *s)
+{
+    atomic_store(&s->hurry, true);
+}
+
 int sealer_step(struct sealer *s, struct error *err)
 {
     bool due = false;
     int sealed = 1;
     if (sealer_lacks_key(s))
         return 0;
+    if (atomic_exchange(&s->hurry, false))
+        s->looked_ns = monotonic_ns() - SEAL_SECONDS * NS_PER_S;
     TRY(is_due(s, &due, err));
     for (int i = 0; due && sealed == 1 && i < AT_ONCE; i++) {
         sealed = seal_or_forget(s, true, err);

@@ -39,17 +39,28 @@ struct seal {
     unsigned char signature[SIGNATURE_BYTES];
     struct strbuf marks; /* the first bytes of each row's digest: they tell which row was changed */
 };
-#define SEAL_NONE ((struct seal){.last = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}})
+#define SEAL_NONE                                                                                  \
+    ((struct seal){                                                                                \
+        .last = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}})
 void seal_release(struct seal *s); /* CLEANUP(seal_release) */
 
 /* The seal behind number `behind` (1: read, 0: none); -EBADMSG: its columns are not those of a
  * seal; out->id is set nevertheless. */
 MUST_USE int seal_next(struct db *db, int64_t behind, struct seal *out, struct error *err);
 MUST_USE int seal_last(struct db *db, struct seal *out, struct error *err);
+/* One digest for the rows of each part: it can stand for rows that retention has dropped. */
+struct seal_parts {
+    unsigned char sha256[PART_COUNT][SHA256_BYTES];
+};
+MUST_USE int seal_digest_parts(const struct seal_rows *rows, struct sha256 *sha,
+                               struct seal_parts *out);
 /* The hash that a seal must have. */
 MUST_USE int seal_hash(const struct seal *s, const unsigned char before[SHA256_BYTES],
-                       const struct seal_rows *rows, struct sha256 *sha,
+                       const struct seal_parts *parts, struct sha256 *sha,
                        unsigned char out[SHA256_BYTES]);
+/* The rows that s covers, as they are now; before: the seal in front of it. */
+MUST_USE int seal_read_rows(struct seal_reader *r, const struct seal *before, const struct seal *s,
+                            struct seal_rows *rows, struct error *err);
 /* Adds to rows, which hold the ranges that s covers, the ends that it covers. */
 MUST_USE int seal_cover_ends(struct seal_reader *r, const struct seal *s, struct seal_rows *rows,
                              struct error *err);
@@ -75,6 +86,8 @@ void sealer_sign(struct sealer *s, const struct signing_key *key);
 bool sealer_lacks_key(struct sealer *s);
 /* Seals if it is time to.  Not within a transaction. */
 MUST_USE int sealer_step(struct sealer *s, struct error *err);
+/* The next step seals all there is, whatever the time.  Any thread. */
+void sealer_hurry(struct sealer *s);
 /* Seals all there is; nothing is on its way any more. */
 MUST_USE int sealer_finish(struct sealer *s, struct error *err);
 

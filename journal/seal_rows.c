@@ -160,6 +160,10 @@ static struct stmt query_range(struct db *db, enum seal_part part)
                             " ORDER BY id LIMIT ?3");
     case PART_EVENT:
         return db_query(db, EVENT_FORM " WHERE e.id > ?1 AND e.id <= ?2 ORDER BY e.id LIMIT ?3");
+    case PART_TOMBSTONE:
+        return db_query(db, "SELECT id, time, event, versions, bytes, highest, ranges, first_seal,"
+                            " last_seal, events FROM tombstone WHERE id > ?1 AND id <= ?2"
+                            " ORDER BY id LIMIT ?3");
     default:
         return db_query(db, "SELECT id, event, side, sha256 FROM hash WHERE id > ?1 AND id <= ?2"
                             " ORDER BY id LIMIT ?3");

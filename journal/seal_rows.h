@@ -22,9 +22,11 @@ enum seal_part {
     PART_PATH = 2,
     PART_EVENT = 3, /* with its version */
     PART_HASH = 4,
-    PART_RANGES = 5,    /* the parts above are ranges of numbers */
-    PART_EVENT_END = 5, /* an event that was open when its number was covered */
-    PART_SESSION_END = 6,
+    PART_TOMBSTONE = 5,
+    PART_RANGES = 6,    /* the parts above are ranges of numbers */
+    PART_EVENT_END = 6, /* an event that was open when its number was covered */
+    PART_SESSION_END = 7,
+    PART_COUNT = 8,
 };
 
 struct seal_row {

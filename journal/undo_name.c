@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/text.h"
 
 struct namer {
@@ -66,14 +69,51 @@ static int name_one(struct namer *n, struct undo_conflict *c)
     return c->reason ? 0 : no_memory(n->err);
 }
 
+/* ---- what retention dropped ---- */
+
+static int take_version(const struct event *e, void *context)
+{
+    *(uint64_t *)context = e->version;
+    return 0;
+}
+
+/* Where the bytes are missing because gc dropped them, it says so. */
+static int name_dropped(struct namer *n, struct undo_conflict *c)
+{
+    uint64_t version = 0;
+    uint64_t by = 0;
+    int64_t time = 0;
+    char text[160];
+    char day[64];
+    struct tm local;
+    TRY(history_event(n->history, c->event, take_version, &version, n->err));
+    int r = version ? history_dropped(n->history, version, &by, &time, n->err) : 0;
+    if (r != 1)
+        return r;
+    const time_t seconds = clock_timespec(time).tv_sec;
+    if (!localtime_r(&seconds, &local) ||
+        strftime(day, sizeof day, "%Y-%m-%d %H:%M", &local) == 0)
+        day[0] = '\0';
+    snprintf(text, sizeof text, "its old content was dropped by gc on %s (event #%" PRIu64 ")", day,
+             by);
+    c->reason = arena_copy_text(&n->plan->memory, text);
+    return c->reason ? 0 : no_memory(n->err);
+}
+
+static int complete(struct namer *n, struct undo_conflict *c)
+{
+    if (c->by)
+        return name_one(n, c);
+    return c->event && c->obstacle == UNDO_IMPOSSIBLE ? name_dropped(n, c) : 0;
+}
+
 int name_conflicts(struct undo_plan *plan, struct history *h, struct error *err)
 {
     struct namer n = {.plan = plan, .history = h, .err = err};
     int r = 0;
     map_init(&n.names);
     for (size_t i = 0; r == 0 && i < plan->conflict_count; i++)
-        if (plan->conflicts[i].by)
-            r = name_one(&n, &plan->conflicts[i]);
+        r = complete(&n, &plan->conflicts[i]);
     map_release(&n.names);
     return r;
 }

@@ -99,24 +99,6 @@ static bool is_plausible(const struct seal *before, const struct seal *s)
     return true;
 }
 
-static int read_rows(struct verify *v, const struct seal *before, const struct seal *s,
-                     struct seal_rows *rows, struct error *err)
-{
-    CLEANUP(seal_reader_release) struct seal_reader reader = {.db = v->db, .sha = v->sha};
-    const struct seal_ids none = {0};
-    for (int part = 0; part < PART_RANGES; part++) {
-        const struct seal_range range = {
-            .part = (enum seal_part)part,
-            .behind = before->last[part],
-            .last = s->last[part],
-            .most = SEAL_ROWS_MOST + 1, /* no seal covers more: what was added shows */
-        };
-        TRY(seal_rows_read_again(&reader, &range, part == PART_EVENT ? &s->opened : &none, rows,
-                                 err));
-    }
-    return seal_cover_ends(&reader, s, rows, err);
-}
-
 static bool marks_fit(const struct seal *s, const struct seal_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++)
@@ -134,19 +116,43 @@ static void count_events(struct verify *v, const struct seal_rows *rows)
             v->result->events++;
 }
 
+/* Which row it is cannot be told any more: the marks went with the rows. */
+static void tell_remains(struct verify *v, const struct chain *c, const struct seal *s)
+{
+    verify_tell(v, first_event(c),
+                "what is left under seal %" PRId64 " does not fit any more; events from #%" PRId64
+                " on were dropped by gc, and something else was changed",
+                s->id, first_event(c));
+}
+
+static int compute(struct verify *v, const struct chain *c, const struct seal *s,
+                   const struct seal_rows *rows, bool *gone, unsigned char hash[SHA256_BYTES],
+                   struct error *err)
+{
+    struct seal_parts parts;
+    int r = seal_digest_parts(rows, v->sha, &parts);
+    if (r == 0)
+        TRY(verify_gone_parts(v, s, rows, &parts, gone, err));
+    if (r == 0)
+        r = seal_hash(s, c->before.sha256, &parts, v->sha, hash);
+    return r < 0 ? error_set(err, -r, "compute seal %" PRId64, s->id) : 0;
+}
+
 static int check_rows(struct verify *v, struct chain *c, const struct seal *s, struct error *err)
 {
+    CLEANUP(seal_reader_release) struct seal_reader reader = {.db = v->db, .sha = v->sha};
     CLEANUP(seal_rows_release) struct seal_rows rows = {0};
     unsigned char hash[SHA256_BYTES];
-    TRY(read_rows(v, &c->before, s, &rows, err));
+    bool gone = false;
+    TRY(seal_read_rows(&reader, &c->before, s, &rows, err));
     count_events(v, &rows);
-    int r = seal_hash(s, c->before.sha256, &rows, v->sha, hash);
-    if (r < 0)
-        return error_set(err, -r, "compute seal %" PRId64, s->id);
+    TRY(compute(v, c, s, &rows, &gone, hash, err));
     bool same = memcmp(hash, s->sha256, sizeof hash) == 0;
-    if (same && !marks_fit(s, &rows))
+    if (same && !gone && !marks_fit(s, &rows))
         verify_tell(v, first_event(c), "the marks of seal %" PRId64 " were changed", s->id);
-    return same ? 0 : verify_blame(v, &c->before, s, &rows, err);
+    if (!same && gone)
+        tell_remains(v, c, s);
+    return same || gone ? 0 : verify_blame(v, &c->before, s, &rows, err);
 }
 
 /* What is open is followed also where a seal does not fit: the next ones are checked by it. */
@@ -254,9 +260,11 @@ static int check_chain(struct verify *v, struct error *err)
     int64_t behind = INT64_MIN;
     int r = 1;
     TRY(one_number(v->db, "SELECT value FROM meta WHERE key = 'sealed'", &c.named, err));
+    TRY(verify_gone_load(v, err));
     while (r == 1)
         r = step(v, &c, &behind, err);
     TRY(r);
+    verify_gone_end(v, &c.before);
     check_end(v, &c);
     TRY(check_undone(v, &c, err));
     return count_unsealed(v, &c, err);
@@ -283,6 +291,7 @@ static void parts_close(struct verify *v)
     db_close(&v->db);
     vault_close(&v->vault);
     sha256_free(&v->sha);
+    verify_gone_release(&v->gone);
 }
 
 /* Damage is an answer, not a failure to look. */

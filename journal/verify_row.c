@@ -35,6 +35,8 @@ static int event_of(struct verify *v, enum seal_part part, int64_t id, int64_t *
                           err);
     case PART_HASH:
         return number_for(v, "SELECT event FROM hash WHERE id = ?1", id, out, err);
+    case PART_TOMBSTONE:
+        return number_for(v, "SELECT event FROM tombstone WHERE id = ?1", id, out, err);
     default:
         *out = id;
         return 0;
@@ -53,6 +55,8 @@ static const char *part_name(enum seal_part part)
         return "path";
     case PART_HASH:
         return "checksum";
+    case PART_TOMBSTONE:
+        return "tombstone";
     default:
         return "event";
     }
@@ -67,6 +71,7 @@ static void subject(enum seal_part part, int64_t id, int64_t event, char *out, s
         [PART_PATH] = "a path of event #",
         [PART_EVENT] = "event #",
         [PART_HASH] = "a checksum of event #",
+        [PART_TOMBSTONE] = "the tombstone of event #",
         [PART_EVENT_END] = "event #",
         [PART_SESSION_END] = "the session of event #",
     };

@@ -20,6 +20,7 @@ struct kept_version {
     int64_t event;
     enum kept kept;
     int64_t state;
+    int64_t tombstone; /* by which it was dropped */
     bool is_named; /* the event names this version */
     bool open;     /* a write session that has not ended */
     enum op op;
@@ -38,7 +39,8 @@ static int version_next(struct verify *v, uint64_t behind, struct kept_version *
         v->db, "SELECT v.id, v.event, v.kept, v.state, e.version IS v.id, e.outcome = 3, e.op,"
                " iif(e.op = 8, e.replaced, e.object), iif(e.op = 8, e.r_mode, e.b_mode), iif(e.op "
                "= 8, e.r_size, e.b_size),"
-               " iif(e.op = 8, e.r_mtime, e.b_mtime), iif(e.op = 8, e.r_ino, e.b_ino)"
+               " iif(e.op = 8, e.r_mtime, e.b_mtime), iif(e.op = 8, e.r_ino, e.b_ino),"
+               " v.tombstone"
                " FROM version v LEFT JOIN event e ON e.id = v.event"
                " WHERE v.id > ?1 ORDER BY v.id LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)behind);
@@ -57,6 +59,7 @@ static int version_next(struct verify *v, uint64_t behind, struct kept_version *
             .size = (uint64_t)stmt_int(&q, 9),
             .mtime = stmt_int(&q, 10),
             .ino = (uint64_t)stmt_int(&q, 11),
+            .tombstone = stmt_int(&q, 12),
         };
     return r;
 }
@@ -100,7 +103,7 @@ static int check_absent(struct verify *v, const struct kept_version *k, struct e
     if (r != 0)
         return r < 0 ? r : 0;
     TRY(state_now(v, k->id, &state, err)); /* it may have been returned meanwhile */
-    if (state == VERSION_KEPT)
+    if (state == VERSION_KEPT && !verify_gone_is_going(v, k->id))
         verify_tell(v, k->event,
                     "what event #%" PRId64 " destroyed is missing from the vault (version %" PRIx64
                     ")",
@@ -247,7 +250,12 @@ static int check_gone(struct verify *v, const struct kept_version *k, struct err
                     "version %" PRIx64 " of event #%" PRId64
                     " is said to have been brought back, but no undo did so",
                     k->id, k->event);
-    else if (vault_has(v->vault, k->id))
+    else if (k->state == VERSION_DROPPED && !verify_gone_version(v, k->id, k->tombstone))
+        verify_tell(v, k->event,
+                    "what event #%" PRId64 " destroyed is said to have been dropped by gc, and no "
+                    "sealed tombstone names it (version %" PRIx64 ")",
+                    k->event, k->id);
+    else if (vault_has(v->vault, k->id) && !verify_gone_is_going(v, k->id))
         verify_tell(v, k->event,
                     "version %" PRIx64 " of event #%" PRId64
                     " is in the vault, though the journal says that it left it",
@@ -266,6 +274,11 @@ static int check_version(struct verify *v, const struct kept_version *k, struct 
                     k->id, k->event);
         return 0;
     }
+    if (k->state == VERSION_KEPT && verify_gone_is_back(v, k->id))
+        verify_tell(v, k->event,
+                    "version %" PRIx64 " of event #%" PRId64
+                    " is said to be in the vault, and gc had dropped it",
+                    k->id, k->event);
     if (k->state == VERSION_KEPT)
         return check_kept(v, k, err);
     if (k->state >= VERSION_RETURNED && k->state <= VERSION_TORN)

@@ -320,13 +320,26 @@ static bool can_be_undone(const struct event *e)
            !(e->flags & EVENT_BY_UNDO) && !e->undone_by;
 }
 
+/* What is kept, or by which gc it went. */
+static void show_kept(struct show *show, const struct event *e)
+{
+    uint64_t by = 0;
+    int64_t time = 0;
+    begin_line(show, "kept");
+    if (history_dropped(show->look->history, e->version, &by, &time, NULL) == 1) {
+        strbuf_add_text(&show->line, "no more: its old content was dropped by gc on ");
+        render_moment(&show->line, time, clock_now_ns());
+        strbuf_add_format(&show->line, " (event #%" PRIu64 ")", by);
+    } else {
+        strbuf_add_format(&show->line, "%s (vault %" PRIu64 ")", kept_words(e), e->version);
+    }
+    end_line(show);
+}
+
 static void show_back(struct show *show, const struct event *e)
 {
-    if (e->version) {
-        begin_line(show, "kept");
-        strbuf_add_format(&show->line, "%s (vault %" PRIu64 ")", kept_words(e), e->version);
-        end_line(show);
-    }
+    if (e->version)
+        show_kept(show, e);
     if (e->undoes) {
         begin_line(show, "undoes");
         strbuf_add_format(&show->line, "#%" PRIu64, e->undoes);

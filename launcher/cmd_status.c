@@ -205,6 +205,10 @@ static void print_journal(const struct status *s)
     }
     strbuf_add_text(&line, "   vault ");
     render_size(&line, s->vault_bytes);
+    if (s->config.retention.vault_bytes) {
+        strbuf_add_text(&line, " of ");
+        render_size(&line, s->config.retention.vault_bytes);
+    }
     printf("journal    %s\n", strbuf_text(&line));
 }
 
@@ -288,6 +292,7 @@ static int print_json(struct status *s, struct error *err)
     json_uint(j, "events", s->counts.events);
     json_uint(j, "vault_bytes", s->vault_bytes);
     json_uint(j, "vault_versions", s->versions);
+    json_uint(j, "vault_budget", s->config.retention.vault_bytes);
     json_undo(j, &s->undo);
     json_text(j, "limits", cgroup_kind());
     TRY(json_line(j, &line, err));

@@ -14,6 +14,7 @@
 
 #include "journal/base/fd.h"
 #include "launcher/config_reader.h"
+#include "launcher/retention.h"
 
 #define FILE_LIMIT (256 * 1024)
 
@@ -23,6 +24,7 @@ static const struct config defaults = {
     .writes = WRITES_CLOSE,
     .sandbox = {.memory_bytes = 8 * GIB, .processes = 4096, .files = 65536, .tmp_bytes = 2 * GIB},
     .network = {.defaults = true},
+    .retention = RETENTION_DEFAULTS,
 };
 
 static int take_transport(struct config_reader *r, const struct config_place *at,
@@ -104,6 +106,7 @@ static const struct config_key top_keys[] = {
     {"journal", take_journal, offsetof(struct config, journal)},
     {"sandbox", take_sandbox, offsetof(struct config, sandbox)},
     {"network", config_take_network, offsetof(struct config, network)},
+    {"retention", config_take_retention, offsetof(struct config, retention)},
 };
 
 static int fill_defaults(struct config *c, struct error *err)

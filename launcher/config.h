@@ -11,6 +11,7 @@
 
 #include "fusefs/fusefs.h"
 #include "fusefs/zone.h"
+#include "journal/gc.h"
 #include "launcher/net/policy.h"
 #include "launcher/workspace.h"
 
@@ -34,6 +35,7 @@ struct config {
         uint64_t tmp_bytes;    /* of its private /tmp, and of its home */
     } sandbox;
     struct net_wish network;
+    struct gc_limits retention;
 };
 
 /* *out is yours, config_release() it, also after an error. */

@@ -68,6 +68,7 @@ MUST_USE int config_take_members(struct config_reader *r, const struct config_pl
 /* A section each, in a file of its own. */
 config_take config_take_zones;   /* into r->config */
 config_take config_take_network; /* struct net_wish */
+config_take config_take_retention; /* struct gc_limits */
 MUST_USE int config_default_zones(struct config *c, struct error *err);
 
 #endif

@@ -32,6 +32,7 @@ static const struct command {
     {"undo", cmd_undo, "take changes back"},
     {"redo", cmd_redo, "take an undo back"},
     {"verify", cmd_verify, "whether all is as it was recorded"},
+    {"gc", cmd_gc, "drop what is older or more than is to be kept"},
 };
 
 static const struct cli_verb top = {
@@ -57,7 +58,7 @@ static int introduce(void)
          "  init     make a workspace                            ccfs -w ~/work init\n"
          "\n"
          "The workspace is ~/ClaudeCodeWorkspace, or that of -w DIR or CCFS_WORKSPACE.\n"
-         "More verbs: mount, umount, show, cat, restore, redo, verify.\n"
+         "More verbs: mount, umount, show, cat, restore, redo, verify, gc.\n"
          "  ccfs VERB --help   one verb with its options and examples\n"
          "  man ccfs           everything, exit codes and config.json too");
     return EXIT_DONE;

@@ -313,7 +313,7 @@ static void an_event_comes_with_all_that_is_known_of_it(void **state)
     run(w, "INSERT INTO proc(id,pid,started,parent,uid,gid,exe,cmdline) VALUES"
            " (8,4711,1,7,1000,1000,CAST('/bin/rm' AS BLOB),CAST('rm a' AS BLOB)),"
            " (7,4000,1,NULL,1000,1000,CAST('/bin/sh' AS BLOB),NULL);"
-           "INSERT INTO version VALUES (3,2,2,1);"
+           "INSERT INTO version VALUES (3,2,2,1,NULL);"
            "INSERT INTO hash(event, side, sha256) VALUES (2,0,X'00000000000000000000000000000000"
            "000000000000000000000000000000ff');"
            "UPDATE event SET proc=8, b_mode=33184, b_ino=-1, b_size=77, version=3,"

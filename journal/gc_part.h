@@ -1,0 +1,30 @@
+/* gc_part.h - private to gc*.c: what the parts of a run share. */
+#ifndef JOURNAL_GC_PART_H
+#define JOURNAL_GC_PART_H
+
+#include "journal/gc.h"
+#include "journal/tombstone.h"
+
+struct gc {
+    struct journal *journal;
+    struct db *db; /* a connection of its own */
+    struct vault *vault;
+    const struct gc_limits *limits;
+    int64_t now;
+    struct gc_result *result;
+};
+
+/* gc_pick.c: what is to go, as a tombstone that is not stored yet. */
+MUST_USE int gc_pick(struct gc *g, struct tombstone *out, struct error *err);
+
+/* gc_drop.c: drops what a sealed tombstone names, as far as it is still there. */
+MUST_USE int gc_drop_versions(struct gc *g, const struct tombstone *t, struct error *err);
+/* gc_events.c */
+MUST_USE int gc_drop_events(struct gc *g, const struct tombstone *t, struct error *err);
+
+/* -EBUSY while an undo has not ended. */
+MUST_USE int gc_check_undos(struct gc *g, struct error *err);
+MUST_USE int gc_number(struct db *db, const char *sql, int64_t a, int64_t b, int64_t *out,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,185 @@
+/* tombstone.c - see tombstone.h; FORMAT.md explains the columns. */
+#include "journal/tombstone.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/base/clock.h"
+#include "journal/schema.h"
+
+void tombstone_release(struct tombstone *t)
+{
+    free(t->spans);
+    *t = TOMBSTONE_NONE;
+}
+
+/* ---- spans ---- */
+
+static int push(struct tombstone *t, struct span span)
+{
+    if (t->span_count == t->span_room) {
+        size_t room = t->span_room ? 2 * t->span_room : 64;
+        struct span *spans = reallocarray(t->spans, room, sizeof *spans);
+        if (!spans)
+            return -ENOMEM;
+        t->spans = spans;
+        t->span_room = room;
+    }
+    t->spans[t->span_count++] = span;
+    return 0;
+}
+
+int tombstone_add(struct tombstone *t, uint64_t version)
+{
+    struct span *last = t->span_count ? &t->spans[t->span_count - 1] : NULL;
+    if (last && last->last + 1 == version)
+        last->last = version;
+    else
+        TRY(push(t, (struct span){version, version}));
+    t->versions++;
+    return 0;
+}
+
+bool tombstone_names(const struct tombstone *t, uint64_t version)
+{
+    size_t low = 0;
+    size_t high = t->span_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->spans[middle].last < version)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < t->span_count && t->spans[low].first <= version;
+}
+
+/* ---- storing ---- */
+
+static int next_number(struct db *db, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT ifnull(max(id), 0) + 1 FROM tombstone");
+    int r = stmt_step(&q, err);
+    *out = r == 1 ? stmt_int(&q, 0) : 1;
+    return r < 0 ? r : 0;
+}
+
+static void bind_seals(struct stmt *q, const struct tombstone *t)
+{
+    if (t->first_seal == 0)
+        return; /* unbound is NULL */
+    stmt_bind_int(q, 8, t->first_seal);
+    stmt_bind_int(q, 9, t->last_seal);
+}
+
+static int insert(struct db *db, const struct tombstone *t, struct error *err)
+{
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "FORMAT.md: little-endian");
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(
+        db, "INSERT INTO tombstone(id, time, event, versions, bytes, highest, ranges, first_seal,"
+            " last_seal, events) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+    stmt_bind_int(&q, 1, t->id);
+    stmt_bind_int(&q, 2, t->time);
+    stmt_bind_int(&q, 3, t->event);
+    stmt_bind_int(&q, 4, (int64_t)t->versions);
+    stmt_bind_int(&q, 5, (int64_t)t->bytes);
+    if (t->span_count > 0) {
+        stmt_bind_int(&q, 6, (int64_t)t->spans[t->span_count - 1].last);
+        stmt_bind_bytes(&q, 7, t->spans, t->span_count * sizeof *t->spans);
+    }
+    bind_seals(&q, t);
+    stmt_bind_int(&q, 10, (int64_t)t->events);
+    return stmt_run(&q, err);
+}
+
+int tombstone_store(struct db *db, struct tombstone *t, struct error *err)
+{
+    TRY(next_number(db, &t->id, err));
+    t->time = clock_now_ns();
+    TRY(insert(db, t, err));
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "INSERT INTO meta(key, value) VALUES('dropping', ?1)");
+    stmt_bind_int(&q, 1, t->id);
+    return stmt_run(&q, err);
+}
+
+int tombstone_unfinished(struct db *db, int64_t *id, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = 'dropping'");
+    int r = stmt_step(&q, err);
+    *id = r == 1 ? stmt_int(&q, 0) : 0;
+    return r < 0 ? r : 0;
+}
+
+int tombstone_finish(struct db *db, struct error *err)
+{
+    return db_exec(db, "DELETE FROM meta WHERE key = 'dropping'", err);
+}
+
+/* ---- reading ---- */
+
+static int take_spans(struct stmt *q, struct tombstone *out)
+{
+    size_t bytes = 0;
+    const unsigned char *data = stmt_bytes(q, 5, &bytes);
+    if (bytes % sizeof(struct span) != 0)
+        return -EBADMSG;
+    for (size_t at = 0; at < bytes; at += sizeof(struct span)) {
+        struct span span;
+        const struct span *last = out->span_count ? &out->spans[out->span_count - 1] : NULL;
+        memcpy(&span, data + at, sizeof span);
+        if (span.first > span.last || span.last > INT64_MAX || (last && span.first <= last->last))
+            return -EBADMSG;
+        TRY(push(out, span));
+    }
+    return 0;
+}
+
+int tombstone_next(struct db *db, int64_t behind, struct tombstone *out, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "SELECT id, time, event, versions, bytes, ranges, first_seal,"
+                                 " last_seal, events FROM tombstone WHERE id > ?1"
+                                 " ORDER BY id LIMIT 1");
+    stmt_bind_int(&q, 1, behind);
+    int r = stmt_step(&q, err);
+    if (r != 1)
+        return r;
+    tombstone_release(out);
+    *out = (struct tombstone){
+        .id = stmt_int(&q, 0),
+        .time = stmt_int(&q, 1),
+        .event = stmt_int(&q, 2),
+        .versions = (uint64_t)stmt_int(&q, 3),
+        .bytes = (uint64_t)stmt_int(&q, 4),
+        .first_seal = stmt_int(&q, 6),
+        .last_seal = stmt_int(&q, 7),
+        .events = (uint64_t)stmt_int(&q, 8),
+    };
+    r = take_spans(&q, out);
+    if (r == -ENOMEM)
+        return error_set(err, ENOMEM, "read a tombstone");
+    return r < 0 ? error_say(err, EBADMSG, "tombstone %lld cannot be read: the journal is damaged",
+                             (long long)out->id)
+                 : 1;
+}
+
+int tombstone_of_version(struct db *db, uint64_t version, int64_t *event, int64_t *time,
+                         struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "SELECT t.event, t.time FROM version v"
+                                 " JOIN tombstone t ON t.id = v.tombstone"
+                                 " WHERE v.id = ?1 AND v.state = ?2");
+    stmt_bind_int(&q, 1, (int64_t)version);
+    stmt_bind_int(&q, 2, VERSION_DROPPED);
+    int r = stmt_step(&q, err);
+    if (r == 1) {
+        *event = stmt_int(&q, 0);
+        *time = stmt_int(&q, 1);
+    }
+    return r;
+}

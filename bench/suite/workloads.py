@@ -38,7 +38,8 @@ FIGURES = {
     "seq-read": "sequential read, warm",
     "rand-read": "random 4 KiB read, warm",
     "overwrite-first": "first 4 KiB overwrite of each block, large old file",
-    "overwrite-again": "the same once captured",
+    "overwrite-again": "the same once captured, same open",
+    "overwrite-later": "the same once captured, opened anew",
     "files-create": "small files: create, write 4 KiB",
     "files-stat": "small files: stat, warm, five times",
     "files-stat-cold": "small files: stat, cold",
@@ -146,6 +147,8 @@ def old(run):
     seconds = run.own("stream", "blocks-twice", run.path("old"), run.sizes.old_blocks)
     run.record("overwrite-first", float(seconds["first"]))
     run.record("overwrite-again", float(seconds["again"]))
+    run.record("overwrite-later",
+               run.own("stream", "write-blocks", run.path("old"), run.sizes.old_blocks))
 
 
 def files(run):
@@ -203,7 +206,7 @@ def single(run):
 GROUPS = {
     "stream": (stream, ("seq-write", "write-new", "append", "seq-read-cold", "seq-read",
                         "rand-read")),
-    "old": (old, ("overwrite-first", "overwrite-again")),
+    "old": (old, ("overwrite-first", "overwrite-again", "overwrite-later")),
     "files": (files, tuple(f for f in FIGURES if f.startswith("files-"))),
     "git": (git, tuple(f for f in FIGURES if f.startswith("git-"))),
     "build": (build, ("untar", "build")),

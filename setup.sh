@@ -71,6 +71,8 @@ readonly test_needs=(
     'tool npm npm'
     'tool ip iproute2'
     'tool slirp4netns slirp4netns'
+    'tool openssl openssl'
+    'tool squid squid-openssl'
     'tool mkfs.ext4 e2fsprogs'
     'tool mkfs.xfs xfsprogs'
     'tool mkfs.btrfs btrfs-progs'
@@ -343,9 +345,18 @@ run() {
     exec tests/tour/tour.sh build/ccfs "${@:2}"
 }
 
+# The package starts a proxy for the whole machine, which the tests do not use.
+silence_squid() {
+    if [[ -d /run/systemd/system ]]; then
+        as_root systemctl disable --quiet --now squid || say "squid's service is on: switch it off if you do not use it"
+    fi
+}
+
 run_tests() {
-    local preset failed=()
+    local preset failed=() squid=there
+    is_there tool squid || squid=new
     need "${build_needs[@]}" "${test_needs[@]}"
+    [[ $squid == there ]] || silence_squid
     build all
     for preset in asan tsan; do
         compile "$preset" all -D CCFS_WERROR=ON

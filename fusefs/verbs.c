@@ -141,6 +141,47 @@ static int verb_session_begin(struct peer *peer, const char *words, struct strbu
     return r;
 }
 
+static bool is_its_session(const struct peer *peer, uint64_t session)
+{
+    for (size_t i = 0; session && i < CONTROL_SESSIONS; i++)
+        if (peer->sessions[i] == session)
+            return true;
+    return false;
+}
+
+static enum outcome outcome_of(const char *name)
+{
+    static const enum outcome all[] = {OUTCOME_OK, OUTCOME_DENIED};
+    for (size_t i = 0; name && i < COUNT_OF(all); i++)
+        if (strcmp(name, outcome_name(all[i])) == 0)
+            return all[i];
+    return OUTCOME_FAILED;
+}
+
+static int verb_session_contact(struct peer *peer, const char *words, struct strbuf *reply,
+                                struct error *err)
+{
+    uint64_t session = number(words, "session");
+    (void)reply;
+    if (!is_its_session(peer, session))
+        return error_say(err, ENOENT, "no session %llu on this connection",
+                         (unsigned long long)session);
+    char *target = word(words, "target");
+    char *outcome = word(words, "outcome");
+    char *reason = word(words, "reason");
+    const struct journal_contact contact = {
+        .target = target ? target : "",
+        .outcome = outcome_of(outcome),
+        .reason = reason && reason[0] ? reason : NULL,
+        .count = (uint32_t)number(words, "count"),
+    };
+    journal_session_contact(peer->fs->journal, session, &contact);
+    free(target);
+    free(outcome);
+    free(reason);
+    return 0;
+}
+
 static void end_when_idle(struct fusefs *fs)
 {
     if (!fs->options->ends_with_sessions)
@@ -371,6 +412,7 @@ static const struct {
     {"status", verb_status},
     {"drain", verb_drain},
     {"session-begin", verb_session_begin},
+    {"session-contact", verb_session_contact},
     {"session-end", verb_session_end},
     {"undo", verb_undo},
     {"undo-resume", verb_undo_resume},

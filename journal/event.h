@@ -40,6 +40,7 @@ enum op {
     OP_HISTORY = 36, /* a person read the journal */
     OP_SESSION = 37, /* an agent session began (count 1) or ended (count 2) */
     OP_GC = 38,      /* retention dropped something; reason says what */
+    OP_NETWORK = 39, /* a session's proxy was asked count times; path is "name:port", no path */
 };
 
 enum outcome {

@@ -779,6 +779,22 @@ static void note_session(struct journal *j, uint64_t session, uint32_t count)
         intake_publish(r, RECORD_DONE);
 }
 
+void journal_session_contact(struct journal *j, uint64_t session, const struct journal_contact *c)
+{
+    const struct change_spec spec = {
+        .op = OP_NETWORK, .who = {.session = session}, .path = c->target};
+    struct event e = event_of(&spec);
+    struct record *r = NULL;
+    struct error err = ERROR_NONE;
+    e.outcome = c->outcome;
+    e.reason = c->reason;
+    e.count = c->count;
+    if (event_put(j, RECORD_NOTE, &e, INTAKE_REPORT, &r, &err) < 0)
+        log_error(&err);
+    else
+        intake_publish(r, RECORD_DONE);
+}
+
 int journal_session_begin(struct journal *j, const char *name, const char *backend,
                           const char *command, pid_t root, uint64_t *session, struct error *err)
 {

@@ -93,6 +93,14 @@ struct actor_ref journal_actor(struct journal *j, pid_t tid, uint32_t uid, uint3
 MUST_USE int journal_session_begin(struct journal *j, const char *name, const char *backend,
                                    const char *command, pid_t root, uint64_t *session, struct error *err);
 void journal_session_end(struct journal *j, uint64_t session, int status);
+/* What a session's proxy was asked for (OP_NETWORK); all borrowed. */
+struct journal_contact {
+    const char *target; /* "name:port" */
+    enum outcome outcome;
+    const char *reason; /* NULL: none */
+    uint32_t count;
+};
+void journal_session_contact(struct journal *j, uint64_t session, const struct journal_contact *c);
 unsigned journal_sessions_alive(struct journal *j);
 
 /* ---- changes ---- */

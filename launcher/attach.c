@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "journal/event.h"
 #include "launcher/daemon.h"
 #include "launcher/mountpoint.h"
 
@@ -95,6 +96,39 @@ int attach_begin(struct attach *a, const struct attach_session *session, struct 
     TRY(control_ask(&a->daemon, strbuf_text(&request), NULL, NULL, err));
     a->session = control_number(&a->daemon, "session");
     return a->session ? 0 : error_say(err, EPROTO, "the daemon gave the session no number");
+}
+
+static int record_contact(struct attach *a, const struct contact *c, enum outcome outcome,
+                          const char *reason, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+    strbuf_add_text(&request, "session-contact");
+    control_add_number(&request, "session", a->session);
+    control_add(&request, "target", c->target);
+    control_add(&request, "outcome", outcome_name(outcome));
+    control_add(&request, "reason", reason);
+    control_add_number(&request, "count", c->count);
+    if (request.failed)
+        return error_say(err, ENOMEM, "no memory to record what the session contacted");
+    return control_ask(&a->daemon, strbuf_text(&request), NULL, NULL, err);
+}
+
+int attach_contacts(struct attach *a, struct contacts *contacts, struct error *err)
+{
+    static const enum outcome outcomes[CONTACT_OUTCOMES] = {
+        [CONTACT_REACHED] = OUTCOME_OK,     [CONTACT_FAILED] = OUTCOME_FAILED,
+        [CONTACT_REFUSED] = OUTCOME_DENIED, [CONTACT_OTHER_NAME] = OUTCOME_DENIED,
+        [CONTACT_NO_TLS] = OUTCOME_DENIED,
+    };
+    const struct contact others = {.target = "*", .count = contacts->more};
+    size_t count = contacts_check(contacts);
+    for (size_t i = 0; i < count; i++) {
+        const struct contact *c = &contacts->items[i];
+        TRY(record_contact(a, c, outcomes[c->outcome], contact_reason(c->outcome), err));
+    }
+    return contacts->more == 0 ? 0
+                               : record_contact(a, &others, OUTCOME_FAILED,
+                                                "more names than are kept for one session", err);
 }
 
 static int end_session(struct attach *a, int status, struct error *err)

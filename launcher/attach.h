@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "launcher/control_client.h"
+#include "launcher/net/contacts.h"
 #include "launcher/workspace.h"
 
 struct attach {
@@ -33,6 +34,8 @@ struct attach_session {
  * meanwhile; nothing of pid has run yet, so begin again with attach_open(). */
 MUST_USE int attach_begin(struct attach *a, const struct attach_session *session,
                           struct error *err);
+/* Records what its proxy was asked for; call it before the end.  -EPIPE as there. */
+MUST_USE int attach_contacts(struct attach *a, struct contacts *contacts, struct error *err);
 /* Ends the session, and the daemon if it was for sessions and no other one lives.  -EPIPE: the
  * daemon is dead, its mount was taken away, and what it had not drained is still in the intake. */
 MUST_USE int attach_end(struct attach *a, int status, struct error *err);

@@ -36,6 +36,7 @@ struct backend_task {
     int block;
     int status;
     struct net_space network;
+    struct contacts *contacts; /* with an allowlist, whole after finish(): contacts_free() */
 };
 #define BACKEND_TASK_NONE                                                                          \
     ((struct backend_task){.ended = -1,                                                            \

@@ -211,6 +211,7 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     CLEANUP(fd_close) int block = -1;
     CLEANUP(net_policy_release) struct net_policy policy = NET_POLICY_NONE;
     CLEANUP(net_space_close) struct net_space network = NET_SPACE_NONE;
+    CLEANUP(contacts_free) struct contacts *contacts = NULL;
     char bwrap[4096];
     if (!program_find("bwrap", bwrap, sizeof bwrap))
         return error_say(err, EXIT_AS_ERROR(EXIT_MISSING), "bubblewrap is not there");
@@ -219,7 +220,7 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     TRY(pipe_make(&go_read, &go, err));
     TRY(pipe_make(&status, &g.status, err));
     TRY(pipe_make(&g.block, &block, err));
-    TRY(net_session_open(job->workspace, &job->config->network, &policy, &network, err));
+    TRY(net_session_open(job->workspace, &job->config->network, &policy, &network, &contacts, err));
     TRY(sandbox_args_write(job, &policy, &g, err));
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -239,6 +240,8 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     out->status = fd_take(&status);
     out->network = network;
     network = NET_SPACE_NONE;
+    out->contacts = contacts;
+    contacts = NULL;
     return out->ended < 0 ? error_set(err, errno, "watch the sandbox") : 0;
 }
 

@@ -320,7 +320,13 @@ static int end(struct run *run, int exit_code, struct error *err)
     give_up(run);
     pty_close(&run->pty);
     streams_close(&run->streams, true);
-    return run->attach.daemon.fd >= 0 ? attach_end(&run->attach, exit_code, err) : 0;
+    if (run->attach.daemon.fd < 0)
+        return 0;
+    int told = run->task.contacts && run->attach.session
+                   ? attach_contacts(&run->attach, run->task.contacts, err)
+                   : 0;
+    int ended = attach_end(&run->attach, exit_code, told < 0 ? NULL : err);
+    return ended < 0 ? ended : told;
 }
 
 static int run_session(struct run *run, struct error *err)
@@ -351,6 +357,7 @@ static void run_release(struct run *run)
     pty_close(&run->pty);
     streams_close(&run->streams, false);
     attach_close(&run->attach);
+    contacts_free(&run->task.contacts);
     config_release(&run->config);
     workspace_close(&run->workspace);
     fd_close(&run->signals);
@@ -377,7 +384,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &run.env, "K=V", "give COMMAND this variable; it inherits none"},
         {"network", 0, OPTION_TEXT, &run.network_wish, "MODE",
-         "internet or none (else as configured: internet)"},
+         "internet, none or allowlist (else as configured: internet)"},
         {"session", 's', OPTION_TEXT, &run.name, "NAME",
          "a name for the session, beside its number"},
     };

@@ -13,11 +13,18 @@ int pidfd_of(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-void pidfd_wait_gone(int fd)
+bool pidfd_wait(int fd, int ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    while (fd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+    int r = 0;
+    while (fd >= 0 && (r = poll(&p, 1, ms)) < 0 && errno == EINTR)
         continue;
+    return r > 0;
+}
+
+void pidfd_wait_gone(int fd)
+{
+    (void)pidfd_wait(fd, -1);
 }
 
 void pidfd_kill(int fd)

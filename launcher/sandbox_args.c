@@ -10,6 +10,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
+#include "launcher/net/gate.h"
 
 #define AGENT_ID "1000" /* inside; outside it is whoever owns the workspace */
 
@@ -146,7 +147,20 @@ static const char *plain(const char *name, const char *otherwise)
     return value;
 }
 
-static void add_environment(struct strbuf *args, const struct backend_job *job)
+/* Programs know one spelling or the other; node only when told to look. */
+static void add_proxy(struct strbuf *args)
+{
+    static const char *const names[] = {"HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"};
+    char url[64];
+    snprintf(url, sizeof url, "http://" GATE_ADDRESS ":%d", NET_PROXY_PORT);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        ADD(args, "--setenv", names[i], url);
+    ADD(args, "--setenv", "NO_PROXY", "localhost,127.0.0.1", "--setenv", "no_proxy",
+        "localhost,127.0.0.1", "--setenv", "NODE_USE_ENV_PROXY", "1");
+}
+
+static void add_environment(struct strbuf *args, const struct backend_job *job,
+                            const struct net_policy *network)
 {
     const char *shell = access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh";
     ADD(args, "--clearenv");
@@ -156,6 +170,8 @@ static void add_environment(struct strbuf *args, const struct backend_job *job)
     ADD(args, "--setenv", "SHELL", shell);
     ADD(args, "--setenv", "TERM", plain("TERM", "dumb"), "--setenv", "LANG",
         plain("LANG", "C.UTF-8"));
+    if (network->mode == NET_ALLOWLIST)
+        add_proxy(args);
     for (size_t i = 0; i < job->env->count; i++) {
         char name[128];
         const char *equals = strchr(job->env->items[i], '=');
@@ -202,7 +218,7 @@ int sandbox_args_write(const struct backend_job *job, const struct net_policy *n
 {
     CLEANUP(strbuf_release) struct strbuf args = STRBUF_EMPTY;
     add_isolation(&args, job, network);
-    add_environment(&args, job);
+    add_environment(&args, job, network);
     add_system(&args);
     add_etc(&args);
     TRY(add_made_files(&args, network, g->made, err));

@@ -11,6 +11,7 @@
 #include "launcher/render.h"
 
 #define REFUSALS_SHOWN 5
+#define CONTACTS_SHOWN 5
 
 static void add_duration(struct strbuf *out, int64_t ns)
 {
@@ -90,9 +91,11 @@ static int print_refusal(const struct event *e, void *context)
     render_name(&line, e->reason ? e->reason : "refused");
     if (e->count > 1)
         strbuf_add_format(&line, ", %" PRIu32 " times", e->count);
-    strbuf_add_text(&who, "  (");
-    render_name(&who, program(&e->actor));
-    strbuf_add_format(&who, " %" PRId32 ")", e->actor.pid);
+    if (e->actor.id) {
+        strbuf_add_text(&who, "  (");
+        render_name(&who, program(&e->actor));
+        strbuf_add_format(&who, " %" PRId32 ")", e->actor.pid);
+    }
     fputs("  ", r->screen->out);
     render_toned(r->screen, TONE_RED, "refused");
     fputs(strbuf_text(&line), r->screen->out);
@@ -114,6 +117,49 @@ static int print_refusals(struct history *h, const struct screen *screen, const 
     return r < 0 ? r : 0;
 }
 
+/* ---- what was contacted ---- */
+
+struct contacted {
+    struct strbuf names;
+    uint64_t count;
+};
+
+static int add_contact(const struct event *e, void *context)
+{
+    struct contacted *c = context;
+    if (c->count++ < CONTACTS_SHOWN) {
+        strbuf_add_text(&c->names, c->names.bytes ? "  " : "");
+        render_name(&c->names, e->path);
+    }
+    return 0;
+}
+
+static void contacted_release(struct contacted *c)
+{
+    strbuf_release(&c->names);
+}
+
+/* Through the proxy of an allowlist: others leave no trace. */
+static void print_contacts(const struct screen *screen, const struct contacted *c)
+{
+    if (c->count == 0)
+        return;
+    fprintf(screen->out, "  contacted  %s", strbuf_text(&c->names));
+    if (c->count > CONTACTS_SHOWN)
+        fprintf(screen->out, "  and %" PRIu64 " more", c->count - CONTACTS_SHOWN);
+    fputs("\n", screen->out);
+}
+
+static int find_contacts(struct history *h, const struct summary *s, struct contacted *out,
+                         struct error *err)
+{
+    struct history_filter filter = HISTORY_ALL;
+    filter.session = s->session;
+    filter.op = OP_NETWORK;
+    filter.outcome = OUTCOME_OK;
+    return history_events(h, &filter, add_contact, out, err);
+}
+
 /* ---- what to do now ---- */
 
 static void print_hints(const struct screen *screen, const struct summary *s, bool undoable)
@@ -133,12 +179,14 @@ static void print_hints(const struct screen *screen, const struct summary *s, bo
 int summary_print(const struct workspace *w, const struct summary *s, struct error *err)
 {
     CLEANUP(history_close) struct history *h = NULL;
+    CLEANUP(contacted_release) struct contacted contacted = {.names = STRBUF_EMPTY};
     struct history_counts counts = {0};
     struct screen screen = screen_of(stderr);
     TRY(history_open(w->root, &h, err));
     TRY(history_count(h, s->session, &counts, err));
+    TRY(find_contacts(h, s, &contacted, err));
     uint64_t changes = counts.created + counts.changed + counts.deleted + counts.renamed;
-    bool nothing = changes == 0 && counts.denied == 0;
+    bool nothing = changes == 0 && counts.denied == 0 && contacted.count == 0;
     fputs("\n", stderr);
     print_heading(&screen, s, nothing);
     if (nothing)
@@ -146,6 +194,7 @@ int summary_print(const struct workspace *w, const struct summary *s, struct err
     print_counts(&screen, &counts);
     if (counts.denied)
         TRY(print_refusals(h, &screen, s, err));
+    print_contacts(&screen, &contacted);
     print_hints(&screen, s, changes > 0);
     return 0;
 }

@@ -175,6 +175,14 @@ static void say_change(struct strbuf *out, const struct burst *burst)
         strbuf_add_text(out, burst->op == OP_UTIMENS ? "times" : "attributes");
 }
 
+static void say_times(struct strbuf *out, const struct burst *burst)
+{
+    if (burst->events > 1) {
+        strbuf_add_text(out, "×");
+        render_count(out, burst->events);
+    }
+}
+
 static void say_refusal(struct strbuf *out, const struct burst *burst)
 {
     char text[128];
@@ -183,10 +191,9 @@ static void say_refusal(struct strbuf *out, const struct burst *burst)
         render_name(out, burst->reason);
     else
         strbuf_add_text(out, error_text(burst->error_code, text, sizeof text));
-    if (burst->events > 1) {
-        strbuf_add_text(out, " ×");
-        render_count(out, burst->events);
-    }
+    if (burst->events > 1)
+        strbuf_add_text(out, " ");
+    say_times(out, burst);
 }
 
 static void say_many(struct strbuf *out, const struct burst *burst)
@@ -223,6 +230,8 @@ static void say_detail(struct strbuf *out, const struct burst *burst)
 {
     if (burst->kind == BURST_REFUSED || burst->kind == BURST_FAILED)
         say_refusal(out, burst);
+    else if (burst->op == OP_NETWORK)
+        say_times(out, burst);
     else if (burst->kind == BURST_OTHER)
         return;
     else if (!is_single(burst))
@@ -265,7 +274,9 @@ static void add_line(struct timeline *t, const struct burst *burst)
     CLEANUP(strbuf_release) struct strbuf to = STRBUF_EMPTY;
     bool other = burst->kind == BURST_OTHER;
     render_clock(&texts[TIME], burst->first_time);
-    strbuf_add_text(&texts[VERB], other ? op_name(burst->op) : verbs[burst->kind].word);
+    strbuf_add_text(&texts[VERB], burst->op == OP_NETWORK && other ? "contacted"
+                                  : other                          ? op_name(burst->op)
+                                                                   : verbs[burst->kind].word);
     say_what(&texts[WHAT], burst);
     say_detail(&texts[DETAIL], burst);
     say_who(&texts[WHO], burst);
@@ -300,7 +311,8 @@ static int show_burst(const struct burst *burst, void *context)
 
 static bool is_shown(const struct timeline *t, const struct event *event)
 {
-    return t->everything || burst_kind_of(event) != BURST_OTHER || event->op == OP_UNDO;
+    return t->everything || burst_kind_of(event) != BURST_OTHER || event->op == OP_UNDO ||
+           event->op == OP_NETWORK;
 }
 
 int timeline_event(struct timeline *t, const struct event *event)

@@ -13,6 +13,7 @@
 #include "journal/base/fd.h"
 #include "launcher/cli.h"
 #include "launcher/net/tool.h"
+#include "launcher/net/wait.h"
 #include "launcher/program.h"
 
 #define TUN "/dev/net/tun"
@@ -131,4 +132,16 @@ bool carrier_has_route(void)
     if (routes)
         (void)fclose(routes);
     return found;
+}
+
+int carrier_wait_route(struct carrier *c, struct error *err)
+{
+    for (int i = 0; i < WAIT_TRIES; i++) {
+        if (carrier_has_route())
+            return 0;
+        if (c)
+            TRY(carrier_check(c, err));
+        wait_moment();
+    }
+    return error_say(err, ETIMEDOUT, "nothing carries the session's network after fifteen seconds");
 }

@@ -29,5 +29,8 @@ void carrier_close(struct carrier *c);
 
 /* Has the network namespace of the caller a default route? */
 bool carrier_has_route(void);
+/* Until it has one, fifteen seconds at the most.  c: a child of the caller, whose end is noticed;
+ * NULL: somebody else's. */
+MUST_USE int carrier_wait_route(struct carrier *c, struct error *err);
 
 #endif

@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
 #include "launcher/net/carrier.h"
 #include "launcher/net/fence.h"
+#include "launcher/net/gate.h"
+#include "launcher/net/owner.h"
 #include "launcher/net/probe.h"
+#include "launcher/net/wait.h"
 #include "launcher/privilege.h"
-
-#define ROUTE_TRIES 2000
-#define ROUTE_PAUSE_NS (5 * 1000 * 1000)
 
 /* Its only files beside what it makes. */
 #define LIFE_FD 3
@@ -30,6 +29,10 @@ struct keeper {
     struct keeper_order order;
     pid_t helpers;
     struct carrier carrier;
+    struct gate gate; /* with an allowlist */
+    char heard[2048]; /* of its log, not yet taken */
+    size_t heard_bytes;
+    bool overlong; /* the line began before what was heard */
 };
 
 /* ---- what is left of ccfs in it ---- */
@@ -95,27 +98,6 @@ static int die_with(pid_t parent, struct error *err)
     return getppid() == parent ? 0 : error_say(err, ESRCH, "ccfs was killed");
 }
 
-static int write_line(const char *path, const char *text, struct error *err)
-{
-    CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
-    return r < 0 ? error_set(err, -r, "write %s", path) : 0;
-}
-
-/* Root in it is whoever we are now, and there is nobody else. */
-static int own_user_namespace(struct error *err)
-{
-    char users[48];
-    char groups[48];
-    snprintf(users, sizeof users, "0 %u 1\n", geteuid());
-    snprintf(groups, sizeof groups, "0 %u 1\n", getegid());
-    if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0)
-        return error_set(err, errno, "make a user namespace for the session's network");
-    TRY(write_line("/proc/self/setgroups", "deny", err));
-    TRY(write_line("/proc/self/uid_map", users, err));
-    return write_line("/proc/self/gid_map", groups, err);
-}
-
 /* ---- the helpers' first process ---- */
 
 /* Says hello when it is tied to the keeper: to one that is dead already it cannot, and dies. */
@@ -128,6 +110,12 @@ static void live_as_first(int hello)
         _exit(1);
     for (;;)
         pause();
+}
+
+/* Of the children from now on. */
+static int own_processes(struct error *err)
+{
+    return unshare(CLONE_NEWPID) < 0 ? error_set(err, errno, "make a process namespace") : 0;
 }
 
 static int start_first(struct keeper *k, struct error *err)
@@ -158,57 +146,115 @@ static int own_network(struct error *err)
     return unshare(CLONE_NEWNET) < 0 ? error_set(err, errno, "make a network namespace") : 0;
 }
 
-static int wait_for_route(struct keeper *k, struct error *err)
+static int wait_for_gate(struct keeper *k, struct error *err)
 {
-    const struct timespec moment = {.tv_nsec = ROUTE_PAUSE_NS};
-    for (int i = 0; i < ROUTE_TRIES; i++) {
-        if (carrier_has_route())
-            return 0;
+    for (int i = 0; i < WAIT_TRIES; i++) {
+        int r = gate_check(&k->gate, err);
+        if (r != 0)
+            return r < 0 ? r : 0;
         TRY(carrier_check(&k->carrier, err));
-        nanosleep(&moment, NULL);
+        wait_moment();
     }
-    return error_say(err, ETIMEDOUT, "%s made no network within ten seconds", k->carrier.name);
+    return error_say(err, ETIMEDOUT, "the proxy does not answer after fifteen seconds");
 }
 
-/* In this order: helpers use the host's sockets, so they start before we leave it; the policy is in
- * force before there is a way out. */
+/* The session's own namespace has the way out, and the policy is in force there before it. */
+static int open_internet(struct keeper *k, struct error *err)
+{
+    TRY(fence_raise(k->order.policy, err));
+    TRY(privilege_give_up(err));
+    TRY(die_with(k->order.parent, err));
+    TRY(carrier_go(&k->carrier, getpid(), err));
+    TRY(carrier_wait_route(&k->carrier, err));
+    return probe_closed(k->order.policy, err);
+}
+
+/* The proxy's namespace has it. */
+static int open_allowlist(struct keeper *k, struct error *err)
+{
+    TRY(gate_open(k->order.policy, k->order.wish, &k->gate, err));
+    TRY(privilege_give_up(err));
+    TRY(die_with(k->order.parent, err));
+    TRY(carrier_go(&k->carrier, k->gate.pid, err));
+    return wait_for_gate(k, err);
+}
+
+/* Helpers that use the host's sockets start before we leave its network. */
 static int make_network(struct keeper *k, struct error *err)
 {
-    struct keeper_order *order = &k->order;
-    TRY(leave_ccfs_behind(order, err));
+    TRY(leave_ccfs_behind(&k->order, err));
     if (!carrier_has_route())
         return error_say(err, ENETUNREACH, "this machine has no route to the internet");
     TRY(carrier_find(&k->carrier, err));
-    TRY(own_user_namespace(err));
-    TRY(die_with(order->parent, err));
+    TRY(owner_become(0, err));
+    TRY(own_processes(err));
+    TRY(die_with(k->order.parent, err));
     TRY(start_first(k, err));
     TRY(carrier_start(&k->carrier, err));
     TRY(own_network(err));
-    TRY(fence_raise(order->policy, err));
-    TRY(privilege_give_up(err));
-    TRY(die_with(order->parent, err));
-    TRY(carrier_go(&k->carrier, getpid(), err));
-    TRY(wait_for_route(k, err));
-    return probe_closed(order->policy, err);
+    return k->order.policy->mode == NET_ALLOWLIST ? open_allowlist(k, err) : open_internet(k, err);
 }
 
 /* ---- its life ---- */
 
-static void wait_for_end(int life)
+/* Takes whole lines out of the buffer; one that is too long for it is passed over. */
+static void take_lines(struct keeper *k)
 {
-    struct pollfd p = {.fd = life, .events = POLLIN};
-    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+    char *end;
+    while ((end = memchr(k->heard, '\n', k->heard_bytes)) != NULL) {
+        size_t bytes = (size_t)(end - k->heard) + 1;
+        *end = '\0';
+        if (!k->overlong)
+            contacts_take_line(k->order.contacts, k->heard);
+        k->overlong = false;
+        k->heard_bytes -= bytes;
+        memmove(k->heard, end + 1, k->heard_bytes);
+    }
+    if (k->heard_bytes == sizeof k->heard) {
+        k->overlong = true;
+        k->heard_bytes = 0;
+    }
+}
+
+/* false: the proxy has ended. */
+static bool hear_proxy(struct keeper *k)
+{
+    ssize_t n = read(k->gate.log, k->heard + k->heard_bytes, sizeof k->heard - k->heard_bytes);
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    k->heard_bytes += (size_t)n;
+    take_lines(k);
+    return true;
+}
+
+/* Listens to the proxy until the session ends, then until the proxy has said all. */
+static void live(struct keeper *k)
+{
+    struct pollfd polls[] = {{.fd = k->order.life, .events = POLLIN},
+                             {.fd = k->gate.log, .events = POLLIN}};
+    for (;;) {
+        if (poll(polls, COUNT_OF(polls), -1) < 0)
+            continue; /* EINTR: nothing else is possible here */
+        if (polls[1].revents && !hear_proxy(k))
+            polls[1].fd = -1;
+        if (polls[0].revents)
+            break;
+    }
+    if (polls[1].fd < 0)
+        return;
+    (void)kill(k->gate.pid, SIGTERM);
+    while (hear_proxy(k))
         continue;
 }
 
 void keeper_live(const struct keeper_order *order)
 {
-    struct keeper k = {.order = *order, .carrier = CARRIER_NONE};
+    struct keeper k = {.order = *order, .carrier = CARRIER_NONE, .gate = GATE_NONE};
     struct keeper_report report = {.err = ERROR_NONE};
     int r = make_network(&k, &report.err);
     report.helpers = k.helpers;
     int told = fd_write_all(k.order.report, &report, sizeof report);
     if (r == 0 && told == 0)
-        wait_for_end(k.order.life);
+        live(&k);
     _exit(r < 0);
 }

@@ -7,6 +7,7 @@
 #ifndef LAUNCHER_NET_KEEPER_H
 #define LAUNCHER_NET_KEEPER_H
 
+#include "launcher/net/contacts.h"
 #include "launcher/net/policy.h"
 #include "launcher/workspace.h"
 
@@ -14,6 +15,8 @@
 struct keeper_order {
     const struct workspace *workspace;
     const struct net_policy *policy;
+    const struct net_wish *wish;
+    struct contacts *contacts; /* with an allowlist: filled while it lives */
     pid_t parent;
     int life;   /* ends when it hangs up */
     int report; /* takes one struct keeper_report */

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "journal/base/log.h"
-#include "launcher/cli.h"
+#include "launcher/net/gate.h"
 
 static int go_without(struct net_policy *policy, const struct error *why)
 {
@@ -15,19 +15,21 @@ static int go_without(struct net_policy *policy, const struct error *why)
 }
 
 int net_session_open(const struct workspace *w, const struct net_wish *wish,
-                     struct net_policy *policy, struct net_space *space, struct error *err)
+                     struct net_policy *policy, struct net_space *space, struct contacts **contacts,
+                     struct error *err)
 {
     struct error why = ERROR_NONE;
-    if (wish->mode == NET_ALLOWLIST)
-        return error_say(err, EXIT_AS_ERROR(EXIT_PLATFORM),
-                         "the sandbox knows no allowlist: --network internet or none");
     TRY(net_policy_make(wish, policy, err));
     if (policy->mode == NET_NONE)
         return 0;
+    if (policy->mode == NET_ALLOWLIST) {
+        policy->proxy_link = GATE_LINK;
+        TRY(contacts_make(contacts, err));
+    }
     if (policy->dns_count == 0)
         log_line("this session has no name server: the host's is on its own loopback, which no "
                  "session reaches; name one as network.dns");
-    int r = net_space_open(w, policy, space, &why);
+    int r = net_space_open(w, policy, wish, *contacts, space, &why);
     if (r == 0 || r == -ENETUNREACH || !wish->given)
         return r == 0 ? 0 : go_without(policy, &why);
     return error_say(err, why.code, "%s", why.message);

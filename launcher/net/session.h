@@ -6,11 +6,12 @@
 #include "launcher/net/policy.h"
 #include "launcher/net/space.h"
 
-/* The policy in force and its namespace (net_policy_release(), net_space_close()).  Where the
+/* The policy in force, its namespace, and with an allowlist what is contacted
+ * (net_policy_release(), net_space_close(), contacts_free()).  Where the
  * machine has no network, or cannot make one and nobody asked for it, the policy is "none" and a
  * line says why; where it cannot and somebody asked, that is an error. */
 MUST_USE int net_session_open(const struct workspace *w, const struct net_wish *wish,
                               struct net_policy *policy, struct net_space *space,
-                              struct error *err);
+                              struct contacts **contacts, struct error *err);
 
 #endif

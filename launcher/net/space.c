@@ -12,6 +12,8 @@
 #include "launcher/net/keeper.h"
 #include "launcher/pidfd.h"
 
+#define GRACE_MS 3000
+
 static int hear(int fd, struct keeper_report *out, struct error *err)
 {
     size_t got = 0;
@@ -27,11 +29,8 @@ static int hear(int fd, struct keeper_report *out, struct error *err)
     return out->err.code ? error_say(err, out->err.code, "%s", out->err.message) : 0;
 }
 
-static int start_keeper(const struct workspace *w, const struct net_policy *policy, int life,
-                        int report, struct net_space *s, struct error *err)
+static int start_keeper(const struct keeper_order *order, struct net_space *s, struct error *err)
 {
-    const struct keeper_order order = {
-        .workspace = w, .policy = policy, .parent = getpid(), .life = life, .report = report};
     s->keeper = fork();
     if (s->keeper < 0) {
         s->keeper = 0;
@@ -39,14 +38,15 @@ static int start_keeper(const struct workspace *w, const struct net_policy *poli
     }
     if (s->keeper == 0) {
         fd_close(&s->life); /* so that the parent's end is the last one */
-        keeper_live(&order);
+        keeper_live(order);
     }
     s->namespaces = pidfd_of(s->keeper);
     return s->namespaces < 0 ? error_set(err, errno, "watch the session's network") : 0;
 }
 
 int net_space_open(const struct workspace *w, const struct net_policy *policy,
-                   struct net_space *out, struct error *err)
+                   const struct net_wish *wish, struct contacts *contacts, struct net_space *out,
+                   struct error *err)
 {
     CLEANUP(net_space_close) struct net_space s = NET_SPACE_NONE;
     struct keeper_report said;
@@ -60,7 +60,14 @@ int net_space_open(const struct workspace *w, const struct net_policy *policy,
         return error_set(err, errno, "make a pipe");
     CLEANUP(fd_close) int hears = report[0];
     CLEANUP(fd_close) int says = report[1];
-    TRY(start_keeper(w, policy, life_reads, says, &s, err));
+    const struct keeper_order order = {.workspace = w,
+                                       .policy = policy,
+                                       .wish = wish,
+                                       .contacts = contacts,
+                                       .parent = getpid(),
+                                       .life = life_reads,
+                                       .report = says};
+    TRY(start_keeper(&order, &s, err));
     fd_close(&says);
     TRY(hear(hears, &said, err));
     s.helpers = pidfd_of(said.helpers);
@@ -82,6 +89,7 @@ void net_space_close(struct net_space *s)
 {
     fd_close(&s->life);
     if (s->keeper) {
+        (void)pidfd_wait(s->namespaces, GRACE_MS); /* the proxy may have something to say yet */
         (void)kill(s->keeper, SIGKILL);
         while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
             continue;

@@ -7,6 +7,7 @@
 #ifndef LAUNCHER_NET_SPACE_H
 #define LAUNCHER_NET_SPACE_H
 
+#include "launcher/net/contacts.h"
 #include "launcher/net/policy.h"
 #include "launcher/workspace.h"
 
@@ -18,9 +19,11 @@ struct net_space {
 };
 #define NET_SPACE_NONE ((struct net_space){.namespaces = -1, .helpers = -1, .life = -1})
 
-/* As the workspace's owner.  -ENETUNREACH: the machine itself has no network.  EXIT_MISSING,
+/* As the workspace's owner.  contacts: with an allowlist, whole after net_space_close().
+ * -ENETUNREACH: the machine itself has no network.  EXIT_MISSING,
  * EXIT_PERMISSION: says what to install or to open. */
 MUST_USE int net_space_open(const struct workspace *w, const struct net_policy *policy,
+                            const struct net_wish *wish, struct contacts *contacts,
                             struct net_space *out, struct error *err);
 /* For a child of ours that is the workspace's owner already: it is in there from now on, as root of
  * a user namespace with this one user. */

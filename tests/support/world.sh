@@ -74,3 +74,23 @@ given_world() { # NAME=ADDRESS... of the internet's name server
     serve metadata http 169.254.169.254 80 metadata
     serve here http 0.0.0.0 8081 host -- http :: 8082 host
 }
+
+# A normal user's workspace, $work/home/workspace, with FILE... in its Projects; as_owner CCFS-ARG...
+# runs ccfs as that user, as_root likewise.  false: this machine lets no normal user do it.
+given_owner() { # FILE...
+    owner=$(id -u games) && [[ $(stat -c %a /dev/fuse) == *[67] && $(stat -c %a /dev/net/tun) == *[67] ]] || return
+    mkdir "$work/home"
+    cp "$CCFS" "$work/ccfs"
+    chown "$owner:$owner" "$work/home"
+    as_owner init >/dev/null
+    install -o "$owner" -m 644 "$@" "$work/home/workspace/Projects/"
+}
+
+as_owner() {
+    env -i HOME="$work/home" PATH="$PATH" setpriv --reuid "$owner" --regid "$owner" --clear-groups \
+        "$work/ccfs" -w "$work/home/workspace" "$@"
+}
+
+as_root() {
+    "$work/ccfs" -w "$work/home/workspace" "$@"
+}

@@ -6,10 +6,11 @@
 static void every_name_leads_back_to_its_number(void **state)
 {
     (void)state;
-    for (int op = OP_CREATE; op <= OP_GC; op++)
+    for (int op = OP_CREATE; op <= OP_NETWORK; op++)
         if (strcmp(op_name((enum op)op), "unknown") != 0)
             assert_int_equal(op_from_name(op_name((enum op)op)), op);
     assert_int_equal(op_from_name("unlink"), OP_UNLINK);
+    assert_int_equal(op_from_name("network"), OP_NETWORK);
     assert_int_equal(op_from_name("no such"), OP_NONE);
     assert_string_equal(op_name((enum op)9999), "unknown");
     assert_string_equal(outcome_name(OUTCOME_DENIED), "denied");
@@ -23,6 +24,7 @@ static void only_what_alters_the_workspace_is_a_change(void **state)
     assert_true(op_changes(OP_REMOVEXATTR));
     assert_false(op_changes(OP_OPEN));
     assert_false(op_changes(OP_UNDO));
+    assert_false(op_changes(OP_NETWORK));
     assert_false(op_changes(OP_NONE));
 }
 

@@ -1,0 +1,28 @@
+/* proxy.h - the allowlist as a configuration of squid: named domains and ports, the name that TLS
+ * says checked against them, nothing decrypted, nothing stored. */
+#ifndef LAUNCHER_NET_PROXY_H
+#define LAUNCHER_NET_PROXY_H
+
+#include "launcher/net/policy.h"
+
+/* Borrowed. */
+struct proxy_setup {
+    const char *listen;      /* the address at which it is asked, on NET_PROXY_PORT */
+    const char *certificate; /* paths, as squid sees them: of proxy_certificate()'s text, */
+    const char *log;         /* and of what takes lines for contacts_take_line() */
+    const struct net_policy *policy;
+    const struct net_domain *domains;
+    size_t domain_count;
+};
+
+/* For `squid -N -f FILE`, as any user but root; it needs no capability, and writes only to the log.
+ * No memory: out->failed. */
+void proxy_config(const struct proxy_setup *setup, struct strbuf *out);
+
+/* Asked to connect to this, the proxy answers 500 until it is ready, never afterwards. */
+#define PROXY_TRIAL_NAME "ccfs.invalid"
+
+/* A key and a certificate that nobody gets to see: squid looks at no TLS without one. */
+MUST_USE int proxy_certificate(struct strbuf *out, struct error *err);
+
+#endif

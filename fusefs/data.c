@@ -42,12 +42,12 @@ void turn_end(struct turn *turn)
 }
 
 /* A file to be written is opened for reading too: what it loses must be read first. */
-static int open_backing(struct fusefs *fs, struct node *node, enum wish wish)
+static int open_backing(struct fusefs *fs, struct node *node, enum wish wish, struct attr *now)
 {
     if (wish == WISH_READ)
-        return node_open(fs->nodes, node, O_RDONLY | O_NONBLOCK);
-    int fd = node_open(fs->nodes, node, O_RDWR | O_NONBLOCK);
-    return fd == -EACCES ? node_open(fs->nodes, node, O_WRONLY | O_NONBLOCK) : fd;
+        return node_open_as(fs->nodes, node, O_RDONLY | O_NONBLOCK, now);
+    int fd = node_open_as(fs->nodes, node, O_RDWR | O_NONBLOCK, now);
+    return fd == -EACCES ? node_open_as(fs->nodes, node, O_WRONLY | O_NONBLOCK, now) : fd;
 }
 
 /* An open that failed leaves nothing behind of what was prepared for it. */
@@ -58,14 +58,15 @@ static void give_back(struct fusefs *fs, struct file *file)
         writing_end(fs, file, -1);
 }
 
-int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags, struct opened *out)
+int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags,
+                  const struct attr *now, struct opened *out)
 {
     struct fusefs *fs = turn->fs;
     struct file *file = turn->file;
     CLEANUP(fd_close) int own = fd;
     if ((flags & O_ACCMODE) != O_RDONLY)
         file->opener = caller_actor(fs, caller);
-    int r = passthrough_choose(fs, file, caller, own, flags, &out->way);
+    int r = passthrough_choose(fs, file, caller, own, flags, now, &out->way);
     bool cached = r == 0 && out->way == WAY_CACHED;
     bool fresh = cached && fresh_open(fs, file->node, own);
     if (r == 0)
@@ -87,12 +88,13 @@ static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct n
 {
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     TRY(turn_take(fs, node, &turn));
-    CLEANUP(fd_close) int fd = open_backing(fs, node, data_wish(flags));
+    struct attr now;
+    CLEANUP(fd_close) int fd = open_backing(fs, node, data_wish(flags), &now);
     if (fd < 0)
         return fd;
     if (flags & O_TRUNC)
         TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid, alone));
-    return data_hand_out(&turn, caller, fd_take(&fd), flags, out);
+    return data_hand_out(&turn, caller, fd_take(&fd), flags, flags & O_TRUNC ? NULL : &now, out);
 }
 
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,

@@ -35,9 +35,9 @@ ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from,
                   uint64_t to, int64_t to_offset, size_t bytes);
 int data_sync(struct fusefs *fs, uint64_t handle, bool data_only);
 int data_sync_folder(struct fusefs *fs, uint64_t number);
-/* fd (taken) becomes a handle of the file. */
+/* fd (taken) becomes a handle of the file.  now: how it looks, if that was seen in this turn; NULL: not. */
 MUST_USE int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags,
-                           struct opened *out);
+                           const struct attr *now, struct opened *out);
 /* The kernel has closed it. */
 int data_release(struct fusefs *fs, uint64_t handle);
 /* The same, and it is over. */

@@ -537,7 +537,7 @@ int node_attr(struct nodes *nodes, struct node *node, struct attr *out, struct s
     return -ESTALE;
 }
 
-int node_open(struct nodes *nodes, struct node *node, int flags)
+int node_open_as(struct nodes *nodes, struct node *node, int flags, struct attr *out)
 {
     int r = -ESTALE;
     for (int i = 0; i < MOVED_TRIES; i++) {
@@ -553,12 +553,20 @@ int node_open(struct nodes *nodes, struct node *node, int flags)
         CLEANUP(fd_close) int fd = openat(spot.dir, name, flags | extra);
         r = fd < 0 ? -errno : 0;
         struct statx x;
-        if (fd >= 0 && statx_at(fd, "", &x) == 0 && is_identity(nodes, node, &x))
+        if (fd >= 0 && statx_at(fd, "", &x) == 0 && is_identity(nodes, node, &x)) {
+            *out = attr_from_statx(&x);
             return fd_take(&fd);
+        }
         if (r < 0 && r != -ENOENT && r != -ELOOP)
             return r;
     }
     return -ESTALE;
+}
+
+int node_open(struct nodes *nodes, struct node *node, int flags)
+{
+    struct attr unused;
+    return node_open_as(nodes, node, flags, &unused);
 }
 
 /* ---- paths and places --------------------------------------------------------------------------- */

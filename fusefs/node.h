@@ -133,6 +133,8 @@ void spot_release(struct spot *spot);
 MUST_USE int node_attr(struct nodes *nodes, struct node *node, struct attr *out, struct statx *full);
 /* Opens it by spot, identity checked; flags as open(2).  fd or -errno. */
 int node_open(struct nodes *nodes, struct node *node, int flags);
+/* The same, and what it looked like then. */
+int node_open_as(struct nodes *nodes, struct node *node, int flags, struct attr *out);
 
 /* The alias changes: a rename through us.  Names are copied. */
 void node_move(struct nodes *nodes, struct node *node, const struct place *to);

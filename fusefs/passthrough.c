@@ -132,7 +132,8 @@ static bool may_write_unseen(const struct opening *o)
 
 static int begin_unseen(const struct opening *o, int64_t copy_limit)
 {
-    struct write_wish wish = {.who = o->file->opener, .tid = o->caller->tid, .fd = o->fd};
+    struct write_wish wish = {
+        .who = o->file->opener, .tid = o->caller->tid, .fd = o->fd, .now = &o->now};
     struct error err = ERROR_NONE;
     TRY(unseen_begin(o->fs, o->file, &wish, copy_limit));
     if (!(o->flags & (O_SYNC | O_DSYNC)))
@@ -174,7 +175,8 @@ static int choose(struct opening *o, enum way *out)
     *out = WAY_CACHED;
     if (file->cached > 0 || (file->through == 0 && !atomic_load(&o->fs->through)))
         return 0;
-    TRY(attr_read(o->fd, "", &o->now));
+    if (!o->now.mode)
+        TRY(attr_read(o->fd, "", &o->now));
     if (file->through == 0 &&
         (!may_pass(o) || !backing_open(o->fs, file, o->fd, is_writing(o->flags))))
         return 0;
@@ -185,9 +187,11 @@ static int choose(struct opening *o, enum way *out)
 }
 
 int passthrough_choose(struct fusefs *fs, struct file *file, const struct caller *caller, int fd,
-                       int flags, enum way *out)
+                       int flags, const struct attr *now, enum way *out)
 {
     struct opening o = {.fs = fs, .file = file, .caller = caller, .fd = fd, .flags = flags};
+    if (now)
+        o.now = *now;
     return choose(&o, out);
 }
 

@@ -13,10 +13,10 @@
 /* Whether it may be asked for: privilege, and a filesystem on which is_quiet() can tell. */
 bool passthrough_is_possible(const struct fusefs *fs);
 
-/* fd: the inode, as the handle will have it; flags: as open(2).  Under the file's lock.
- * -errno: what must be kept first could not be. */
-MUST_USE int passthrough_choose(struct fusefs *fs, struct file *file, const struct caller *caller, int fd,
-                                int flags, enum way *out);
+/* fd: the inode, as the handle will have it; flags: as open(2); now: how it looks, NULL: not known.  Under
+ * the file's lock.  -errno: what must be kept first could not be. */
+MUST_USE int passthrough_choose(struct fusefs *fs, struct file *file, const struct caller *caller,
+                                int fd, int flags, const struct attr *now, enum way *out);
 /* A handle of this kind counts, or does not any more. */
 void passthrough_join(struct fusefs *fs, struct file *file, enum way way, int flags);
 void passthrough_leave(struct fusefs *fs, struct file *file, enum way way, int flags);

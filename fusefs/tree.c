@@ -150,7 +150,7 @@ int tree_create(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     r = turn_take(fs, node_get(fs->nodes, out->number), &turn);
     if (r == 0)
-        r = data_hand_out(&turn, caller, fd_take(&what.fd), flags, opened);
+        r = data_hand_out(&turn, caller, fd_take(&what.fd), flags, NULL, opened);
     fd_close(&what.fd);
     if (r < 0)
         node_forget(fs->nodes, out->number, 1);

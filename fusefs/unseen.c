@@ -22,12 +22,18 @@ static int64_t limit_for(int fd, int64_t copy_limit)
     return lseek(fd, 0, SEEK_DATA) < 0 && errno == ENXIO ? INT64_MAX : copy_limit;
 }
 
+static int look(struct writing *w, const struct write_wish *wish, struct error *err)
+{
+    int r = wish->now ? 0 : attr_read(wish->fd, "", &w->before);
+    if (wish->now)
+        w->before = *wish->now;
+    return r < 0 ? error_set(err, -r, "stat of a file that is about to be written") : 0;
+}
+
 static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy_limit,
                       struct error *err)
 {
-    int r = attr_read(fd, "", &w->before);
-    if (r < 0)
-        return error_set(err, -r, "stat of a file that is about to be written");
+    int r = 0;
     int64_t size = (int64_t)w->before.size;
     if (size == 0)
         return 0;
@@ -41,6 +47,7 @@ static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy
 static int begin(struct fusefs *fs, struct file *file, struct writing *w,
                  const struct write_wish *wish, int64_t copy_limit, struct error *err)
 {
+    TRY(look(w, wish, err));
     TRY(keep_whole(fs, w, wish->fd, copy_limit, err));
     w->unseen = true;
     int r = writing_record(fs, file, w, wish, err);

@@ -41,6 +41,7 @@ struct write_wish {
     bool inferred;
     bool zeroes; /* the range becomes zeros: its holes lose nothing */
     int fd;         /* readable where old bytes must be kept */
+    const struct attr *now; /* of it, where that was seen under this lock; NULL: not */
     int64_t offset;
     int64_t length; /* INT64_MAX - offset: to the end of the file */
 };

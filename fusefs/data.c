@@ -220,16 +220,17 @@ static void settle_file(struct fusefs *fs, struct file *file, enum settling how)
     file_drop(&fs->handles, fs->nodes, file);
 }
 
-void data_settle(struct fusefs *fs, struct node *node)
+bool data_settle(struct fusefs *fs, struct node *node)
 {
     struct file *file = file_of(&fs->handles, node);
     if (!file)
-        return;
+        return false;
     pthread_mutex_lock(&file->lock);
     CLEANUP(fd_close) int fd = open_to_read(fs, file);
     writing_settle(fs, file, fd);
     pthread_mutex_unlock(&file->lock);
     file_drop(&fs->handles, fs->nodes, file);
+    return true;
 }
 
 void data_renew(struct fusefs *fs, struct node *node)

@@ -43,8 +43,8 @@ int data_release(struct fusefs *fs, uint64_t handle);
 /* The same, and it is over. */
 int data_drop(struct fusefs *fs, uint64_t handle);
 
-/* Ends the write session of an inode before something else happens to it. */
-void data_settle(struct fusefs *fs, struct node *node);
+/* Ends the write session of an inode before something else happens to it.  false: nobody has it open. */
+bool data_settle(struct fusefs *fs, struct node *node);
 /* Whoever writes it unseen goes on in a session of its own, behind what happened to its name. */
 void data_renew(struct fusefs *fs, struct node *node);
 

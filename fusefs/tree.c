@@ -331,10 +331,8 @@ int tree_unlink(struct fusefs *fs, const struct caller *caller, uint64_t folder,
         return -EISDIR;
     spec.dir_mtime = place_folder_mtime(&at);
     struct node *node = node_find(fs->nodes, spec.before.ino, spec.before.born, at.zone);
-    if (node) {
-        data_settle(fs, node);
+    if (node && data_settle(fs, node))
         (void)!place_attr(&at, &spec.before, NULL); /* what its write session left */
-    }
     int r = spec.before.nlink > 1 ? remove_one_name(fs, &at, &spec, node)
                                   : remove_last_name(fs, &at, &spec, node);
     if (node) {
@@ -389,6 +387,7 @@ int tree_rmdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
 struct move {
     struct place from;
     struct place to;
+    struct attr source; /* mode 0: not looked at yet */
     struct attr target; /* mode 0: nothing there */
     struct node *source_node;
     struct node *target_node;
@@ -399,7 +398,7 @@ static void move_none(struct move *m, unsigned flags)
 {
     place_none(&m->from);
     place_none(&m->to);
-    m->target = (struct attr){0};
+    m->source = m->target = (struct attr){0};
     m->source_node = m->target_node = NULL;
     m->flags = flags;
 }
@@ -428,10 +427,12 @@ static int move_check(struct fusefs *fs, const struct caller *caller, struct mov
 /* What stands at both ends; -EEXIST and -ENOENT as the flags want. */
 static int move_look(struct fusefs *fs, struct move *m, struct change_spec *spec)
 {
-    TRY(place_attr(&m->from, &spec->before, NULL));
+    if (!m->source.mode)
+        TRY(place_attr(&m->from, &m->source, NULL));
+    spec->before = m->source;
     m->source_node = node_find(fs->nodes, spec->before.ino, spec->before.born, m->from.zone);
-    if (m->source_node)
-        data_settle(fs, m->source_node);
+    if (m->source_node && data_settle(fs, m->source_node))
+        (void)!place_attr(&m->from, &spec->before, NULL); /* what its write session left */
     int r = place_attr(&m->to, &m->target, NULL);
     if (r == -ENOENT)
         return m->flags & RENAME_EXCHANGE ? -ENOENT : 0;
@@ -440,10 +441,8 @@ static int move_look(struct fusefs *fs, struct move *m, struct change_spec *spec
     if (m->flags & RENAME_NOREPLACE)
         return -EEXIST;
     m->target_node = node_find(fs->nodes, m->target.ino, m->target.born, m->to.zone);
-    if (m->target_node)
-        data_settle(fs, m->target_node);
-    (void)!place_attr(&m->from, &spec->before, NULL); /* what write sessions left */
-    (void)!place_attr(&m->to, &m->target, NULL);
+    if (m->target_node && data_settle(fs, m->target_node))
+        (void)!place_attr(&m->to, &m->target, NULL);
     spec->before2 = m->target;
     return 0;
 }
@@ -508,7 +507,8 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     if (m->target.mode && attr_same_object(&m->target, &spec.before))
         return 0; /* two names of one file: POSIX wants nothing to happen */
     spec.dir_mtime = place_folder_mtime(&m->from);
-    spec.dir2_mtime = place_folder_mtime(&m->to);
+    spec.dir2_mtime =
+        m->to.folder == m->from.folder ? spec.dir_mtime : place_folder_mtime(&m->to);
     int r = move_keep(fs, m, &spec, &xattrs, &err);
     if (r == 0)
         r = begin_kept(fs, &spec, &change, &err);
@@ -532,10 +532,10 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
 
 /* A folder that moves takes the paths of everything below it along, so it moves alone: no event may
  * carry a path that was no longer true when its change was applied. */
-static bool moves_folder(const struct move *m)
+static bool moves_folder(struct move *m)
 {
     struct attr attr;
-    if (place_attr(&m->from, &attr, NULL) == 0 && S_ISDIR(attr.mode))
+    if (place_attr(&m->from, &m->source, NULL) == 0 && S_ISDIR(m->source.mode))
         return true;
     return (m->flags & RENAME_EXCHANGE) && place_attr(&m->to, &attr, NULL) == 0 &&
            S_ISDIR(attr.mode);

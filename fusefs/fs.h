@@ -16,6 +16,7 @@
 #include "fusefs/handle.h"
 #include "fusefs/node.h"
 #include "journal/journal.h"
+#include "journal/retention.h"
 
 /* Handles that the kernel has closed and whose mappings live on: mapped.h. */
 struct mapped {
@@ -46,6 +47,7 @@ struct fusefs {
     pthread_mutex_t sessions_lock; /* a session begins, or the idle mount goes: not both */
     int ready_fd;       /* -1 once it was told */
     void *session; /* struct fuse_session, for control.c and fusefs.c */
+    struct retention *retention; /* NULL: nothing is dropped by itself */
     struct fresh *fresh; /* fresh.h; NULL: nothing is mounted */
 };
 

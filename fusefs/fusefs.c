@@ -150,6 +150,8 @@ static int loop(struct fusefs *fs, struct error *err)
     int r = control_start(fs, &control, err);
     if (r == 0)
         r = fresh_start(fs, &fs->fresh, err);
+    if (r == 0 && fs->options->retention)
+        r = retention_start(fs->journal, fs->options->retention, &fs->retention, err);
     if (r == 0) {
         note_service(fs, OP_MOUNT);
         int code = fuse_session_loop_mt(fs->session, config);
@@ -161,6 +163,7 @@ static int loop(struct fusefs *fs, struct error *err)
     fuse_loop_cfg_destroy(config);
     fresh_stop(&fs->fresh);
     control_stop(&control);
+    retention_stop(&fs->retention);
     return r;
 }
 

@@ -12,6 +12,15 @@
 
 #define NAME_COPY_LIMIT (INT64_C(64) << 20) /* a larger file gets a link in the vault */
 
+/* Before the event is pending: retention, which may be waited for, waits for pending events. */
+int preimage_room(struct fusefs *fs, const struct change_spec *spec, struct error *err)
+{
+    int r = vault_room(fs->vault, err);
+    if (r < 0)
+        journal_note(fs->journal, spec, OUTCOME_FAILED, -r, "no room in the vault");
+    return r;
+}
+
 int preimage_folder(const struct place *at, struct strbuf *xattrs)
 {
     CLEANUP(fd_close) int fd = openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -105,6 +114,7 @@ int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
 {
     if (!S_ISREG(attr->mode) || lives_on_inside(fs, at, node, attr))
         return 0; /* a symlink with names outside as well is nothing that anybody makes */
+    TRY(preimage_room(fs, spec, err));
     spec->version = vault_new(fs->vault);
     int r = copy_file(fs, at, attr, spec, xattrs, err);
     if (r != -EFBIG)

@@ -7,6 +7,8 @@
 #include "fusefs/fs.h"
 #include "journal/base/strbuf.h"
 
+/* Before a version is made: may the vault take more?  A refusal is on record. */
+MUST_USE int preimage_room(struct fusefs *fs, const struct change_spec *spec, struct error *err);
 /* The extended attributes of a folder that is about to go. */
 MUST_USE int preimage_folder(const struct place *at, struct strbuf *xattrs);
 /* The inode at a place, whose name is about to be taken by another: linked into the vault; where linking

@@ -262,9 +262,11 @@ static int remove_last_name(struct fusefs *fs, const struct place *at, struct ch
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     struct error err = ERROR_NONE;
+    int r = preimage_room(fs, spec, &err);
     spec->version = vault_new(fs->vault);
     spec->kept = KEPT_INODE;
-    int r = journal_begin(fs->journal, spec, &change, &err);
+    if (r == 0)
+        r = journal_begin(fs->journal, spec, &change, &err);
     if (r == 0)
         r = vault_move_in(fs->vault, spec->version, at->dir, at->name, &err);
     if (r < 0) {
@@ -462,6 +464,7 @@ static int move_keep(struct fusefs *fs, const struct move *m, struct change_spec
     }
     if (m->target.nlink > 1)
         return preimage_name(fs, &m->to, m->target_node, &m->target, spec, xattrs, err);
+    TRY(preimage_room(fs, spec, err));
     spec->version = vault_new(fs->vault);
     spec->kept = KEPT_INODE;
     return 0;

@@ -42,6 +42,7 @@ static int keep_pieces(const struct cut *cut, int blocks, char *buffer, struct e
         if (r < 0)
             return error_set(err, -r, "reading what is about to be cut off");
         TRY(vault_blocks_add(blocks, at, buffer, (uint32_t)n, err));
+        vault_grew(cut->fs->vault, (int64_t)n);
         at += (int64_t)n;
     }
     return 0;
@@ -76,6 +77,7 @@ static int keep(struct cut *cut, struct error *err)
     int64_t old = (int64_t)cut->spec.before.size;
     if (cut->size >= old)
         return 0; /* nothing is cut off */
+    TRY(preimage_room(fs, &cut->spec, err));
     cut->spec.version = vault_new(fs->vault);
     int r = vault_copy_in(fs->vault, cut->spec.version, cut->fd, old, fs->copy_limit,
                           &cut->spec.kept, err);

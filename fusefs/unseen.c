@@ -37,6 +37,7 @@ static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy
     int64_t size = (int64_t)w->before.size;
     if (size == 0)
         return 0;
+    TRY(vault_room(fs->vault, err));
     w->version = vault_new(fs->vault);
     r = vault_copy_in(fs->vault, w->version, fd, size, copy_limit, &w->kept, err);
     if (r == -EFBIG && (copy_limit = limit_for(fd, copy_limit)) == INT64_MAX)

@@ -201,6 +201,7 @@ static int verb_session_end(struct peer *peer, const char *words, struct strbuf 
             peer->sessions[i] = 0;
             data_settle_all(peer->fs, SETTLE_REPORT);
             journal_session_end(peer->fs->journal, session, status);
+            retention_nudge(peer->fs->retention);
             return verb_drain(peer, words, reply, err);
         }
     return error_say(err, ENOENT, "no session %llu on this connection",
@@ -447,6 +448,7 @@ void verb_hang_up(struct peer *peer)
         if (peer->sessions[i]) {
             data_settle_all(peer->fs, SETTLE_REPORT);
             journal_session_end(peer->fs->journal, peer->sessions[i], -1);
+            retention_nudge(peer->fs->retention);
             ended = true;
         }
     if (ended)

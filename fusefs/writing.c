@@ -84,6 +84,7 @@ static int blocks_begin(struct fusefs *fs, struct writing *w, struct error *err)
 static int keep_old_content(struct fusefs *fs, struct writing *w, const struct write_wish *wish,
                             struct error *err)
 {
+    TRY(vault_room(fs->vault, err));
     w->version = vault_new(fs->vault);
     int r = vault_copy_in(fs->vault, w->version, wish->fd, (int64_t)w->before.size, fs->copy_limit,
                           &w->kept, err);
@@ -241,7 +242,13 @@ static int keep_blocks(struct fusefs *fs, struct writing *w, const struct write_
                        struct error *err)
 {
     bool more = false;
+    struct stat before;
+    struct stat after;
+    TRY(vault_room(fs->vault, err));
+    int r = fstat(w->blocks, &before);
     TRY(capture_blocks(w, wish, &more, err));
+    if (more && r == 0 && fstat(w->blocks, &after) == 0)
+        vault_grew(fs->vault, after.st_size - before.st_size);
     return more ? journal_write_kept(fs->journal, w->version, false, err) : 0;
 }
 

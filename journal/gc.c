@@ -61,6 +61,7 @@ static int wait_for_seal(struct gc *g, const struct tombstone *t, struct error *
     while (clock_now_ns() < until) {
         if (!journal_hurry_seal(g->journal))
             return lacks_key(err);
+        TRY(gc_may_go_on(g, err));
         TRY(gc_number(g->db, "SELECT max(tombstone) FROM seal WHERE ?1 = ?2", 0, 0, &sealed, err));
         if (sealed >= t->id)
             return 0;
@@ -126,7 +127,10 @@ int gc_run(struct journal *j, const struct gc_limits *limits, struct actor_ref w
         .now = clock_now_ns(),
         .result = &result,
     };
-    TRY(run(&g, who, dry_run, err));
+    journal_gc_begin(j);
+    int r = run(&g, who, dry_run, err);
+    journal_gc_end(j);
+    TRY(r);
     *out = result;
     return 0;
 }

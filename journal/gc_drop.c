@@ -86,6 +86,7 @@ int gc_drop_versions(struct gc *g, const struct tombstone *t, struct error *err)
     int r = 1;
     while (r == 1) {
         const struct cursor from = at;
+        TRY(gc_may_go_on(g, err));
         journal_hold_vault(g->journal);
         r = say_batch(g, t, &at, err);
         FAULT_POINT("gc_said");

@@ -155,6 +155,7 @@ static int give_back_pages(struct gc *g, struct error *err)
 int gc_drop_events(struct gc *g, const struct tombstone *t, struct error *err)
 {
     for (int64_t seal = t->first_seal; seal > 0 && seal <= t->last_seal; seal++) {
+        TRY(gc_may_go_on(g, err));
         journal_hold_vault(g->journal);
         int r = drop_seal(g, seal, t->id, err);
         journal_let_go_vault(g->journal);

@@ -22,6 +22,8 @@ MUST_USE int gc_drop_versions(struct gc *g, const struct tombstone *t, struct er
 /* gc_events.c */
 MUST_USE int gc_drop_events(struct gc *g, const struct tombstone *t, struct error *err);
 
+/* -ECANCELED: the daemon ends; the next one goes on. */
+MUST_USE int gc_may_go_on(struct gc *g, struct error *err);
 /* -EBUSY while an undo has not ended. */
 MUST_USE int gc_check_undos(struct gc *g, struct error *err);
 MUST_USE int gc_number(struct db *db, const char *sql, int64_t a, int64_t b, int64_t *out,

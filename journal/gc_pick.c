@@ -44,6 +44,13 @@ int gc_check_undos(struct gc *g, struct error *err)
         err, EBUSY, "an undo has not ended and may need what would go; finish it first: ccfs undo");
 }
 
+int gc_may_go_on(struct gc *g, struct error *err)
+{
+    return journal_gc_may_go_on(g->journal)
+               ? 0
+               : error_say(err, ECANCELED, "the rest goes when the workspace is mounted again");
+}
+
 /* ---- where in the journal ---- */
 
 static int64_t seconds_ago(const struct gc *g, uint64_t seconds)
@@ -224,6 +231,9 @@ static void measure(struct vault *v, struct candidate *c)
 
 static int consider(struct gc *g, struct bounds *b, struct candidate *c, struct tombstone *t)
 {
+    c->bytes = 1; /* something, as long as nobody has looked */
+    if (!is_due(g, b, c))
+        return 0;
     measure(g->vault, c);
     if (!is_due(g, b, c))
         return 0;
@@ -252,6 +262,19 @@ static int pick_versions(struct gc *g, struct bounds *b, struct tombstone *t, st
     return r < 0 ? r : 0;
 }
 
+/* A daemon has counted; without one the vault is gone through. */
+static int measure_vault(struct gc *g, struct bounds *b, struct error *err)
+{
+    int64_t count = 0;
+    int r = vault_used(g->vault, &b->bytes) ? 0 : vault_usage(g->vault, &b->bytes, &b->count);
+    if (r < 0)
+        return error_set(err, -r, "measure the vault");
+    TRY(gc_number(g->db, "SELECT count(*) FROM version WHERE state = ?1 AND ?2 = 0", VERSION_KEPT,
+                  0, &count, err));
+    b->count = (uint64_t)count;
+    return 0;
+}
+
 int gc_pick(struct gc *g, struct tombstone *out, struct error *err)
 {
     struct bounds b = {0};
@@ -259,9 +282,7 @@ int gc_pick(struct gc *g, struct tombstone *out, struct error *err)
     TRY(pick_events(g, &b, out, err));
     if (g->limits->vault_age_s)
         TRY(event_at(g, seconds_ago(g, g->limits->vault_age_s), &b.age, err));
-    int r = vault_usage(g->vault, &b.bytes, &b.count);
-    if (r < 0)
-        return error_set(err, -r, "measure the vault");
+    TRY(measure_vault(g, &b, err));
     TRY(pick_versions(g, &b, out, err));
     if (out->span_count == SPANS_MOST) { /* some of their versions may be left */
         out->first_seal = out->last_seal = 0;

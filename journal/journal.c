@@ -61,6 +61,8 @@ struct journal {
     _Atomic uint64_t next_session;
     uint64_t first_session; /* of this run */
     pthread_mutex_t vault_hold;
+    pthread_mutex_t gc_runs;
+    _Atomic int64_t gc_until; /* 0: no end */
     _Atomic int draining; /* how many wait: refusals are not held back meanwhile */
     struct journal_recovery recovered;
 };
@@ -381,6 +383,7 @@ static void parts_close(struct journal **at)
     fd_close(&j->lock);
     fd_close(&j->state);
     pthread_mutex_destroy(&j->vault_hold);
+    pthread_mutex_destroy(&j->gc_runs);
     free(j);
     *at = NULL;
 }
@@ -395,6 +398,7 @@ int journal_open(int root, struct journal **out, struct error *err)
     j->state = -1;
     j->lock = -1;
     pthread_mutex_init(&j->vault_hold, NULL);
+    pthread_mutex_init(&j->gc_runs, NULL);
     TRY(parts_open(j, root, err));
     TRY(recover(j, root, err));
     TRY(sealer_open(j->db, &j->sealer, err));
@@ -477,6 +481,27 @@ void journal_hold_vault(struct journal *j)
 void journal_let_go_vault(struct journal *j)
 {
     pthread_mutex_unlock(&j->vault_hold);
+}
+
+void journal_gc_begin(struct journal *j)
+{
+    pthread_mutex_lock(&j->gc_runs);
+}
+
+void journal_gc_end(struct journal *j)
+{
+    pthread_mutex_unlock(&j->gc_runs);
+}
+
+void journal_gc_until(struct journal *j, int64_t seconds)
+{
+    atomic_store(&j->gc_until, clock_now_ns() + seconds * NS_PER_S);
+}
+
+bool journal_gc_may_go_on(struct journal *j)
+{
+    int64_t until = atomic_load(&j->gc_until);
+    return until == 0 || clock_now_ns() < until;
 }
 
 bool journal_hurry_seal(struct journal *j)

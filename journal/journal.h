@@ -52,6 +52,12 @@ uint64_t journal_first_session(const struct journal *j);
 void journal_hold_vault(struct journal *j);
 void journal_let_go_vault(struct journal *j);
 
+/* One gc at a time; it ends early when the daemon does: so many seconds from now on. */
+void journal_gc_begin(struct journal *j);
+void journal_gc_end(struct journal *j);
+void journal_gc_until(struct journal *j, int64_t seconds);
+bool journal_gc_may_go_on(struct journal *j);
+
 enum durability {
     DURABILITY_RELAXED,
     DURABILITY_STRICT,

@@ -23,6 +23,7 @@
 #include "journal/base/crc.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/budget.h"
 #include "journal/vault_sync.h"
 
 #define FOLDERS 256
@@ -33,6 +34,7 @@
 struct vault {
     int folders[FOLDERS];
     _Atomic uint64_t next;
+    struct budget budget;
     _Atomic bool clones_not; /* this filesystem cannot FICLONE: not asked again */
 };
 
@@ -65,6 +67,7 @@ int vault_open(int state, struct vault **out, struct error *err)
     for (unsigned i = 0; i < FOLDERS; i++)
         v->folders[i] = -1;
     atomic_init(&v->next, 1);
+    budget_init(&v->budget);
     atomic_init(&v->clones_not, false);
     CLEANUP(fd_close) int dir = folder_open(state, "vault", err);
     TRY(dir);
@@ -80,6 +83,7 @@ void vault_close(struct vault **v)
         return;
     for (unsigned i = 0; i < FOLDERS; i++)
         fd_close(&(*v)->folders[i]);
+    budget_end(&(*v)->budget);
     free(*v);
     *v = NULL;
 }
@@ -194,6 +198,38 @@ int vault_usage(struct vault *v, uint64_t *bytes, uint64_t *versions)
     return 0;
 }
 
+struct budget *vault_budget(struct vault *v)
+{
+    return &v->budget;
+}
+
+int vault_room(struct vault *v, struct error *err)
+{
+    return budget_room(&v->budget, err);
+}
+
+void vault_grew(struct vault *v, int64_t bytes)
+{
+    budget_add(&v->budget, bytes);
+}
+
+bool vault_used(struct vault *v, uint64_t *bytes)
+{
+    int64_t used = atomic_load(&v->budget.used);
+    *bytes = used > 0 ? (uint64_t)used : 0;
+    return atomic_load(&v->budget.measured);
+}
+
+/* A version came (1) or is about to go (-1). */
+static void count_version(struct vault *v, uint64_t version, int sign)
+{
+    char name[17];
+    struct stat st;
+    int folder = vault_place(v, version, name);
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        budget_add(&v->budget, sign * (int64_t)st.st_blocks * 512);
+}
+
 /* ---- one version ---- */
 
 static int vault_error(struct error *err, int code, uint64_t version)
@@ -216,6 +252,7 @@ int vault_move_in(struct vault *v, uint64_t version, int dir, const char *name, 
     if (r < 0)
         return vault_error(err, -r, version);
     FAULT_POINT("vault_moved");
+    count_version(v, version, 1);
     return 0;
 }
 
@@ -229,6 +266,7 @@ int vault_link_in(struct vault *v, uint64_t version, int dir, const char *name, 
     if (r < 0)
         return vault_error(err, -r, version);
     FAULT_POINT("vault_linked");
+    count_version(v, version, 1);
     return 0;
 }
 
@@ -236,6 +274,7 @@ int vault_move_out(struct vault *v, uint64_t version, int dir, const char *name,
 {
     char kept[17];
     int folder = vault_place(v, version, kept);
+    count_version(v, version, -1);
     if (renameat2(folder, kept, dir, name, RENAME_NOREPLACE) < 0)
         return error_set(err, errno, "bring back version %" PRIx64 " from the vault", version);
     return 0;
@@ -262,6 +301,7 @@ void vault_discard(struct vault *v, uint64_t version)
     char name[17];
     int folder = vault_place(v, version, name);
     int saved = errno;
+    count_version(v, version, -1);
     unlinkat(folder, name, 0);
     errno = saved;
 }
@@ -365,6 +405,7 @@ int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64
         return error_say(err, EFBIG, "the file is too large to be copied into the vault");
     if (r < 0)
         return vault_error(err, -r, version);
+    count_version(v, version, 1);
     *out = kept;
     return 0;
 }

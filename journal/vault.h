@@ -66,6 +66,13 @@ typedef void vault_each(void *context, uint64_t version);
 int vault_walk(struct vault *v, vault_each *each, void *context);
 /* Folder descriptor and name of a version, for *at calls.  name: at least 17 bytes. */
 int vault_place(struct vault *v, uint64_t version, char name[17]);
+struct budget;
+struct budget *vault_budget(struct vault *v); /* budget.h; the vault's own */
+/* Before something is destroyed.  -ENOSPC: the budget is used up. */
+MUST_USE int vault_room(struct vault *v, struct error *err);
+void vault_grew(struct vault *v, int64_t bytes); /* a version of blocks */
+/* Bytes on disk as far as they are counted; false: not measured yet. */
+bool vault_used(struct vault *v, uint64_t *bytes);
 /* Bytes on disk and number of versions (walks). */
 int vault_usage(struct vault *v, uint64_t *bytes, uint64_t *versions);
 

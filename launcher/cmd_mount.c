@@ -99,6 +99,7 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
     if (r == 0)
         r = load_key(w, &config, &key, err);
     options.signing_key = key;
+    options.retention = &config.retention;
     if (r == 0) {
         struct mount_record record = {.for_sessions = wish->ends_with_sessions};
         snprintf(record.path, sizeof record.path, "%s", mountpoint);

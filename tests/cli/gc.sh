@@ -67,7 +67,7 @@ expect 0 verify
 said "sound:"
 
 # floors: the last session is held
-"$CCFS" -w "$raw" run -- sh -c 'cd shared && echo x >y && rm y' >/dev/null 2>&1 || true
+"$CCFS" -w "$raw" run -- sh -c 'cd /workspace/shared && echo x >y && rm y' >/dev/null 2>&1 || true
 expect 0 gc --vault-count 0 --vault-size 1 --keep-age 1h
 said "held back"
 expect 0 verify

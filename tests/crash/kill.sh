@@ -19,6 +19,9 @@ given_tree "$seed"
 at_random_moments() {
     local i ms
     for ((i = 0; i < kills; i++)); do
+        # each kill is looked at with all of the journal: it must stay short
+        ((i == 0 || i % 20)) || given_new_tree $((seed + i))
+        ((i == 0 || i % 100)) || say "$i kills at random moments so far"
         ms=$((RANDOM % 1200 + 30))
         when_served
         "$load" "$mnt/Projects/load" $((seed + i)) 3 5 &

@@ -2,6 +2,7 @@
 #
 # Sourced like programs.sh, which it builds on.  A test tells:
 #   given_tree SEED             a start state in Projects, written down
+#   given_new_tree SEED         the same in a new workspace
 #   when_served [NAME=VALUE...] the workspace is mounted by a daemon with these in its environment
 #   daemon_pid                  of it
 #   when_gone                   whatever is left of the mount is taken away
@@ -32,6 +33,12 @@ given_tree() { # SEED
     head -c 200000 /dev/urandom >"$raw/Projects/load/a.large"
     manifest "$raw" >"$work/before"
     first=$(journal_says 'SELECT ifnull(max(id), 0) + 1 FROM event')
+}
+
+given_new_tree() { # SEED
+    chmod -R u+rwX -- "$raw" && rm -rf -- "$raw"
+    ccfs init >/dev/null || fail "ccfs init"
+    given_tree "$1"
 }
 
 # It may die while it starts: that, too, is a place to die.

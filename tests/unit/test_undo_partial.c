@@ -66,6 +66,27 @@ static void a_write_is_found_behind_a_rename_that_stays(void **state)
     mediator_close(&m);
 }
 
+static void what_happened_within_a_longer_write_session_is_taken_back_alone(void **state)
+{
+    struct mediator m = given_workspace();
+    struct change_spec spec = {.op = OP_WRITE, .path = "g"};
+    const struct range range = {6, 5};
+    struct attr after;
+    uint64_t written;
+    (void)state;
+    CLEANUP(fd_close) int fd = openat(m.root, "g", O_RDWR | O_CLOEXEC);
+    assert_int_equal(attr_read(fd, "", &spec.before), 0);
+    assert_int_equal(journal_write_begin(m.journal, &spec, &written, NULL), 0);
+    uint64_t timed = do_utimens(&m, "g", 1000000000000000007);
+    usleep(20000); /* the filesystem's clock has ticks */
+    assert_int_equal(pwrite(fd, "later", 5, 6), 5);
+    assert_int_equal(attr_read(fd, "", &after), 0);
+    journal_write_update(m.journal, written, &after, &range, 1, true);
+    assert_true(undo_ids(&m, &timed, 1) > 0);
+    assert_file_is(m.root, "g", "other\nlater", 11);
+    mediator_close(&m);
+}
+
 static void a_deleted_file_returns_into_its_renamed_folder(void **state)
 {
     struct mediator m = given_workspace();
@@ -329,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_later_write_that_stays_is_in_the_way),
         cmocka_unit_test(a_write_is_found_behind_a_rename_that_stays),
+        cmocka_unit_test(what_happened_within_a_longer_write_session_is_taken_back_alone),
         cmocka_unit_test(a_deleted_file_returns_into_its_renamed_folder),
         cmocka_unit_test(a_rename_is_taken_back_while_later_writes_stay),
         cmocka_unit_test(another_thing_in_its_place_is_not_replaced),

@@ -1,6 +1,6 @@
-/* driver.c - feeds a fuzz target without libFuzzer: its seeds, then FUZZ_RUNS mutations of them
- * (default 1500), the same in each run.  FUZZ_ONLY=N: that one alone.  With a folder as its
- * argument it writes the seeds there, for libFuzzer to begin with. */
+/* driver.c - feeds a fuzz target without libFuzzer: its seeds, then mutations of them, the same in
+ * each run: as many as the target says, or FUZZ_RUNS.  FUZZ_ONLY=N: that one alone.  With a folder
+ * as its argument it writes the seeds there, for libFuzzer to begin with. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,7 +14,6 @@
 #include "tests/support/deeds.h"
 
 #define ROOM 8192
-#define RUNS 1500
 #define SEEDS_MOST 64
 
 static uint8_t seeds[SEEDS_MOST][ROOM];
@@ -158,7 +157,7 @@ int main(int argc, char **argv)
 {
     const char *only = getenv("FUZZ_ONLY");
     const char *wanted = getenv("FUZZ_RUNS");
-    unsigned long runs = wanted ? strtoul(wanted, NULL, 10) : RUNS;
+    unsigned long runs = wanted ? strtoul(wanted, NULL, 10) : fuzz_runs;
     while (seed_count < SEEDS_MOST &&
            (seed_bytes[seed_count] = fuzz_seed(seed_count, seeds[seed_count], ROOM)) != SIZE_MAX)
         seed_count++;

@@ -14,6 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 /* Input number `number`, up to `room` bytes; how many, SIZE_MAX: there is none. */
 size_t fuzz_seed(size_t number, uint8_t *out, size_t room);
 
+/* How many mutations driver.c makes of them. */
+extern const unsigned long fuzz_runs;
+
 /* For targets whose inputs are texts. */
 size_t fuzz_seed_text(const char *const *texts, size_t count, size_t number, uint8_t *out,
                       size_t room);

@@ -6,6 +6,8 @@
 #include "journal/xattr.h"
 #include "tests/fuzz/fuzz.h"
 
+const unsigned long fuzz_runs = 200000;
+
 static void walk_xattrs(const uint8_t *data, size_t bytes)
 {
     struct xattr x;

@@ -3,6 +3,8 @@
 #include "launcher/config.h"
 #include "tests/fuzz/fuzz.h"
 
+const unsigned long fuzz_runs = 50000;
+
 static const char *const texts[] = {
     "{}",
     "{\"zones\":{\"imports\":\"ro\",\"exports\":{\"mode\":\"wo\",\"list\":false}}}",

@@ -5,6 +5,8 @@
 
 static struct mount *m;
 
+const unsigned long fuzz_runs = 400;
+
 static const char *const texts[] = {
     "status",
     "drain",

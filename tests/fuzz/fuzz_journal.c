@@ -16,6 +16,8 @@
 #define EDITS_MOST 6
 #define EDIT_BYTES 5
 
+const unsigned long fuzz_runs = 400;
+
 static struct mediator *m;
 static char database[128];
 

@@ -6,6 +6,8 @@
 #include "journal/record.h"
 #include "tests/fuzz/fuzz.h"
 
+const unsigned long fuzz_runs = 200000;
+
 static size_t length(const char *text)
 {
     return text ? strlen(text) : 0;
@@ -60,6 +62,14 @@ static size_t take(unsigned which, struct record *r, size_t payload, uint8_t *ou
     return bytes + 1;
 }
 
+static void as_reserved(struct record *r, const struct reservation *want)
+{
+    r->kind = want->kind;
+    r->payload_bytes = (uint32_t)want->payload_bytes;
+    r->open_bytes = (uint32_t)want->open_bytes;
+    r->event = 1;
+}
+
 static size_t seed_event(struct record *r, uint8_t *out, size_t room)
 {
     const struct range ranges[] = {{0, 10}, {4096, 4096}};
@@ -77,8 +87,7 @@ static size_t seed_event(struct record *r, uint8_t *out, size_t room)
         .range_count = COUNT_OF(ranges),
     };
     const struct reservation want = record_event_size(RECORD_CHANGE, &event);
-    r->kind = RECORD_CHANGE;
-    r->payload_bytes = (uint32_t)want.payload_bytes;
+    as_reserved(r, &want);
     record_event_pack(r, &event);
     return take(0, r, want.payload_bytes, out, room);
 }
@@ -88,7 +97,7 @@ static size_t seed_proc(struct record *r, uint8_t *out, size_t room)
     const struct actor actor = {
         .exe = "/usr/bin/make", .cmdline = "make -j2", .container = "c0ffee"};
     const struct reservation want = record_proc_size(&actor);
-    r->payload_bytes = (uint32_t)want.payload_bytes;
+    as_reserved(r, &want);
     record_proc_pack(r, &actor);
     return take(1, r, want.payload_bytes, out, room);
 }
@@ -98,7 +107,7 @@ static size_t seed_session(struct record *r, uint8_t *out, size_t room)
     const struct record_session session = {
         .id = 3, .name = "name", .backend = "sandbox", .command = "sh -c true"};
     const struct reservation want = record_session_size(RECORD_SESSION_BEGIN, &session);
-    r->payload_bytes = (uint32_t)want.payload_bytes;
+    as_reserved(r, &want);
     record_session_pack(r, &session);
     return take(2, r, want.payload_bytes, out, room);
 }
@@ -109,7 +118,7 @@ static size_t seed_update(struct record *r, uint8_t *out, size_t room)
     const struct record_update update = {
         .event = 4, .ended = true, .ranges = &range, .range_count = 1};
     const struct reservation want = record_update_size(&update);
-    r->payload_bytes = (uint32_t)want.payload_bytes;
+    as_reserved(r, &want);
     record_update_pack(r, &update);
     return take(3, r, want.payload_bytes, out, room);
 }

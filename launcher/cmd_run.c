@@ -231,6 +231,7 @@ static int begin_surely(struct run *run, struct error *err)
         if (r != -ESHUTDOWN && r != -EPIPE)
             return r;
         give_up(run);
+        contacts_free(&run->task.contacts);
         attach_close(&run->attach);
     }
     return r;

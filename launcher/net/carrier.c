@@ -19,16 +19,21 @@
 #define TUN "/dev/net/tun"
 #define NETNS "NETNS" /* in a table: the path of the namespace */
 
-/* Nothing of the host by another address (pasta: the gateway's, slirp4netns: 10.0.2.2), no port of
+/* An address of its own, not the host's, which pasta would lend it: name servers on the host would
+ * not be found, and the session would know where it is.  RFC 7335; behind the gate's.
+ *
+ * Nothing of the host by another address (pasta: the gateway's, slirp4netns: 10.0.2.2), no port of
  * the namespace on the host, no port of the host in the namespace, no IPv6. */
 static const struct {
     const char *name;
     const char *words[TOOL_ARGUMENTS];
 } carriers[] = {
-    {"pasta", {"--foreground", "--quiet",      "--ipv4-only",  "--no-map-gw", "--tcp-ports",
-               "none",         "--udp-ports",  "none",         "--tcp-ns",    "none",
-               "--udp-ns",     "none",         "--no-dhcp",    "--no-dhcpv6", "--no-ndp",
-               "--no-ra",      "--config-net", "--netns-only", "--netns",     NETNS}},
+    {"pasta",
+     {"--foreground", "--quiet",     "--ipv4-only", "--no-map-gw", "--tcp-ports",  "none",
+      "--udp-ports",  "none",        "--tcp-ns",    "none",        "--udp-ns",     "none",
+      "--no-dhcp",    "--no-dhcpv6", "--no-ndp",    "--no-ra",     "--config-net", "--address",
+      "192.0.0.18",   "--netmask",   "29",          "--gateway",   "192.0.0.17",   "--netns-only",
+      "--netns",      NETNS}},
     {"slirp4netns",
      {"--configure", "--mtu=65520", "--disable-host-loopback", "--disable-dns", "--enable-sandbox",
       "--enable-seccomp", "--netns-type=path", NETNS, "tap0"}},

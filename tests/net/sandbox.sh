@@ -44,8 +44,9 @@ check() { # open|closed TARGET...: in $out
 expect 0 run --network internet -- python3 reach.py "${open_ones[@]}" "${closed_ones[@]}"
 check open "${open_ones[@]}"
 check closed "${closed_ones[@]}"
-inside 0 'cat /etc/resolv.conf; grep -h . /proc/sys/net/ipv4/ip_forward'
+inside 0 'cat /etc/resolv.conf; cat /proc/net/fib_trie'
 said 'nameserver 203.0.113.2'
+[[ $out != *203.0.113.1* ]] || fail "it knows an address of this machine"
 
 # what it refuses, it refuses at once
 inside 0 'python3 -c "
@@ -76,6 +77,19 @@ expect 0 run -- python3 reach.py udp:192.168.77.2:53 tcp:192.168.77.2:53 name:ex
     tcp:192.168.77.2:80 tcp:192.168.77.2:8080 udp:203.0.113.2:53
 check open udp:192.168.77.2:53 tcp:192.168.77.2:53 name:example.test
 check closed tcp:192.168.77.2:80 tcp:192.168.77.2:8080 udp:203.0.113.2:53
+rm "$raw/.ccfs/config.json"
+
+# --- a name server on this machine itself, on one of its own addresses: that port, and nothing else ---
+serve here dns 192.168.77.1 53 example.test=203.0.113.2
+echo '{"network": {"dns": ["192.168.77.1"]}}' >"$raw/.ccfs/config.json"
+expect 0 run -- python3 reach.py udp:192.168.77.1:53 name:example.test tcp:192.168.77.1:8081
+check open udp:192.168.77.1:53 name:example.test
+check closed tcp:192.168.77.1:8081
+sed -i 's/192.168.77.1/203.0.113.1/' "$raw/.ccfs/config.json"
+serve here dns 203.0.113.1 53 example.test=203.0.113.2
+expect 0 run -- python3 reach.py udp:203.0.113.1:53 name:example.test tcp:203.0.113.1:8081
+check open udp:203.0.113.1:53 name:example.test
+check closed tcp:203.0.113.1:8081
 rm "$raw/.ccfs/config.json"
 
 # --- none ---

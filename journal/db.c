@@ -259,6 +259,20 @@ void db_close(struct db **db)
     errno = saved;
 }
 
+int db_copy(struct db *db, const char *path, struct error *err)
+{
+    CLEANUP(db_close) struct db *to = NULL;
+    TRY(handle_open(path, SQLITE_OPEN_READWRITE, &to, err));
+    TRY(db_exec(to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", err));
+    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", db->handle, "main");
+    if (copy) {
+        (void)sqlite3_backup_step(copy, -1);
+        (void)sqlite3_backup_finish(copy); /* tells, in to->handle, how the steps ended */
+    }
+    int code = sqlite3_errcode(to->handle);
+    return code == SQLITE_OK ? 0 : speak(to->handle, code, err);
+}
+
 int db_check(struct db *db, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt s = db_query_once(db, "PRAGMA integrity_check(1)");

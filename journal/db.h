@@ -26,6 +26,8 @@ enum db_mode {
 MUST_USE int db_open(const char *path, enum db_mode mode, struct db **out, struct error *err);
 void db_close(struct db **db);
 MUST_USE int db_exec(struct db *db, const char *sql, struct error *err);
+/* All of it as of one instant into the empty file that `path` names, while others write. */
+MUST_USE int db_copy(struct db *db, const char *path, struct error *err);
 /* Runs a full integrity check (slow). */
 MUST_USE int db_check(struct db *db, struct error *err);
 

@@ -29,6 +29,8 @@ static const struct command {
     {"show", cmd_show, "one event in full"},
     {"cat", cmd_cat, "what a file held at an earlier time"},
     {"restore", cmd_restore, "a file or folder as it was at an earlier time"},
+    {"backup", cmd_backup, "the workspace as one archive"},
+    {"restore-backup", cmd_restore_backup, "an archive becomes a workspace"},
     {"undo", cmd_undo, "take changes back"},
     {"redo", cmd_redo, "take an undo back"},
     {"verify", cmd_verify, "whether all is as it was recorded"},
@@ -58,7 +60,7 @@ static int introduce(void)
          "  init     make a workspace                            ccfs -w ~/work init\n"
          "\n"
          "The workspace is ~/ClaudeCodeWorkspace, or that of -w DIR or CCFS_WORKSPACE.\n"
-         "More verbs: mount, umount, show, cat, restore, redo, verify, gc.\n"
+         "  ccfs --help        all verbs, a line each\n"
          "  ccfs VERB --help   one verb with its options and examples\n"
          "  man ccfs           everything, exit codes and config.json too");
     return EXIT_DONE;
@@ -90,7 +92,7 @@ static void list_verbs(void)
 {
     puts("\nVerbs:");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        printf("  %-9s %s\n", commands[i].name, commands[i].says);
+        printf("  %-14s %s\n", commands[i].name, commands[i].says);
 }
 
 /* `ccfs help [VERB]` for those who try it. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "launcher/net/tool.h"
 #include "launcher/program.h"
 #include "launcher/tar.h"
+#include "launcher/tree_remove.h"
 
 #define SUITE "bookworm"
 
@@ -74,19 +74,10 @@ static int run(const char *const *argv, const char *folder, struct error *err)
 
 /* ---- a folder of ours ---- */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    (void)remove(path);
-    return 0;
-}
-
 void image_root_remove(struct image_root *root)
 {
     if (root->work)
-        (void)nftw(root->work, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        tree_remove(root->work);
     free(root->work);
     free(root->path);
     *root = IMAGE_ROOT_NONE;

@@ -22,7 +22,7 @@ doors=(
     '^sqlite3(ext)?\.h$ ^(journal/db(_private\.h|\.c)|tests/.*|bench/src/inserts\.c)$'
     '^(cjson/)?cJSON\.h$ ^(launcher/(config(_[a-z]+)?|json(_read)?)\.[ch]|tests/.*)$'
     '^curl/ ^launcher/http\.c$'
-    '^archive(_entry)?\.h$ ^(launcher/tar\.c|tests/.*)$'
+    '^archive(_entry)?\.h$ ^(launcher/tar(ball)?\.c|tests/.*)$'
     '^(fuse3/)?(cu|f)use(_[a-z]+)?\.h$ ^(fusefs/.*|tests/.*)$'
     '^linux/fuse\.h$ ^(fusefs/.*|tests/.*)$'
     '^openssl/ ^(journal/.*|tests/.*)$'

@@ -1,0 +1,37 @@
+/* backup.h - a workspace as one archive, as it was at one instant.
+ *
+ * The folder is packed while sessions go on writing.  What the journal tells of since the beginning
+ * is then taken out again and put in as it was at the beginning, rebuilt from the vault. (1) The
+ * archive appears whole and checked under its name, or not at all. (2) What cannot be had as it was
+ * (it was being written at the very instant, or changed outside ccfs) is packed as it is now, and
+ * named. */
+#ifndef LAUNCHER_BACKUP_H
+#define LAUNCHER_BACKUP_H
+
+#include "launcher/look.h"
+#include "launcher/render.h"
+
+/* Borrowed. */
+struct backup_wish {
+    const char *file;               /* where to; NULL: ~/claude-workspace-YYYYMMDD-HHMMSS.tar.gz */
+    const struct cli_list *exclude; /* globs over paths; one without a slash also over names */
+    bool with_journal;              /* .ccfs too: the events, the vault, the configuration */
+    const struct screen *screen;    /* for progress */
+};
+
+struct backup_result {
+    char *file; /* owned */
+    char sha256[65];
+    uint64_t entries;  /* files, folders, links */
+    uint64_t bytes;    /* of the archive */
+    uint64_t rebuilt;  /* changed meanwhile, and packed as they were */
+    uint64_t as_is;    /* rule 2 */
+    char *first_as_is; /* owned; NULL: none */
+};
+void backup_result_release(struct backup_result *result); /* CLEANUP */
+
+/* -EEXIST: there is such a file. */
+MUST_USE int backup_make(struct look *look, const struct backup_wish *wish,
+                         struct backup_result *out, struct error *err);
+
+#endif

@@ -31,8 +31,11 @@ def measured(results, names):
 
 def machine_line(found):
     m = found["machine"]
+    counts = {len(values) for results in found["seconds"].values()
+              for of in results.values() for values in of.values()}
+    rounds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     return (f"{m['cores']} cores ({m['cpu']}), {m['memory_gib']} GiB, Linux {m['kernel']}; "
-            f"medians of {found['setup']['rounds']} interleaved rounds")
+            f"medians of {rounds} interleaved rounds")
 
 
 def merge(path, found):

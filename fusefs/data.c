@@ -129,7 +129,8 @@ static void leave_file(struct fusefs *fs, struct handle *handle)
     handle_end_writing(&fs->handles, handle, &last);
     pthread_mutex_lock(&file->lock);
     passthrough_leave(fs, file, handle->way, handle->flags);
-    if (last || (file->writing.unseen && file->unseen == 0))
+    /* who opened the file after that look may write unseen already: only the count tells */
+    if (file->writing.unseen ? file->unseen == 0 : last)
         writing_end(fs, file, handle->fd);
     pthread_mutex_unlock(&file->lock);
 }

@@ -1,6 +1,7 @@
 /* passthrough.c - files that the kernel reads and writes without us: what was there before is kept
  * all the same, every change has its event, and nobody meets an error that a raw folder does not
  * know. */
+#include <pwd.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -473,6 +474,20 @@ static void it_can_be_switched_off(void **state)
     close(at_mount(m, "rw/new", O_RDWR | O_CREAT));
 }
 
+static void a_normal_user_has_all_go_through_the_daemon(void **state)
+{
+    const struct passwd *games = getpwnam("games"); /* fusermount3 wants a user with a name */
+    if (getuid() != 0 || !games || access("/usr/bin/fusermount3", X_OK) < 0) {
+        print_message("SKIP: needs fusermount3, and root to be two users\n");
+        skip();
+    }
+    struct mount *m = mount_make(NULL);
+    *state = m;
+    mount_give_to(m, games->pw_uid);
+    mount_start(m);
+    assert_true(status_says(m, "passthrough=no"));
+}
+
 /* ---- the daemon's death
  * ------------------------------------------------------------------------------- */
 
@@ -534,6 +549,7 @@ int main(void)
         MOUNTED(a_second_writer_is_named_as_inferred),
         MOUNTED(a_write_still_takes_setuid_away),
         cmocka_unit_test_teardown(it_can_be_switched_off, end_of_mount),
+        cmocka_unit_test_teardown(a_normal_user_has_all_go_through_the_daemon, end_of_mount),
         MOUNTED(what_was_written_unseen_survives_the_daemon),
     };
     if (!mount_is_possible() || !passthrough_is_here())

@@ -16,6 +16,8 @@
 
 #include "journal/base/fd.h"
 
+#define IDLE_MS 1000
+#define IDLE_MOST 5 /* of them in a row, with nobody there */
 #define PEERS_MAX 64
 #define LINE_MAX_BYTES ((size_t)64 << 20) /* an undo names its events */
 
@@ -158,12 +160,35 @@ static void welcome(struct control *control)
 
 /* ---- the listener ------------------------------------------------------------------------------------ */
 
+static bool is_alone(struct control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    bool alone = control->count == 0;
+    pthread_mutex_unlock(&control->lock);
+    return alone && journal_sessions_alive(control->fs->journal) == 0;
+}
+
+/* A mount for sessions only whose launcher was killed before it began one must not stay for ever. */
+static void count_idle(struct control *control, int *idle)
+{
+    if (!is_alone(control)) {
+        *idle = 0;
+    } else if (++*idle == IDLE_MOST) {
+        verb_end_when_idle(control->fs);
+        *idle = 0;
+    }
+}
+
 static void *listen_thread(void *argument)
 {
     struct control *control = argument;
     struct pollfd wait[2] = {{control->listener, POLLIN, 0}, {control->stop, POLLIN, 0}};
+    int idle = 0;
     for (;;) {
-        if (poll(wait, 2, -1) < 0) {
+        int ready = poll(wait, 2, control->fs->options->ends_with_sessions ? IDLE_MS : -1);
+        if (ready == 0)
+            count_idle(control, &idle);
+        if (ready < 0) {
             if (errno != EINTR)
                 return NULL;
             continue; /* what it found the last time is not found again */

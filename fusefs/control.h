@@ -24,6 +24,8 @@ struct peer {
     uint64_t sessions[CONTROL_SESSIONS]; /* begun on this connection and alive; 0: free */
 };
 
+/* Unmounts a mount that is for sessions only and has none. */
+void verb_end_when_idle(struct fusefs *fs);
 /* Does one request; reply gets the last line without its newline. */
 void verb_run(struct peer *peer, char *line, struct strbuf *reply);
 /* The connection is gone: so are its sessions. */

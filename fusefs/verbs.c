@@ -182,7 +182,7 @@ static int verb_session_contact(struct peer *peer, const char *words, struct str
     return 0;
 }
 
-static void end_when_idle(struct fusefs *fs)
+void verb_end_when_idle(struct fusefs *fs)
 {
     if (!fs->options->ends_with_sessions)
         return;
@@ -452,5 +452,5 @@ void verb_hang_up(struct peer *peer)
             ended = true;
         }
     if (ended)
-        end_when_idle(peer->fs);
+        verb_end_when_idle(peer->fs);
 }

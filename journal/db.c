@@ -24,7 +24,7 @@
 
 #define CACHED_MAX 96
 #define HEADER_BYTES 100
-#define WRITE_TIMEOUT_MS 10000
+#define WRITE_TIMEOUT_MS 5000
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
@@ -48,7 +48,7 @@ static const struct {
     const char *advice;
 } meanings[] = {
     {SQLITE_FULL, ENOSPC, "no room for the journal; free space on the workspace's filesystem"},
-    {SQLITE_BUSY, EBUSY, "the journal is in use by another process; try again"},
+    {SQLITE_BUSY, EBUSY, "another program holds .ccfs/journal.db locked; end it, or try again"},
     {SQLITE_LOCKED, EBUSY, "the journal is in use; try again"},
     {SQLITE_CORRUPT, EBADMSG, "the journal is damaged; keep a copy of .ccfs before anything else"},
     {SQLITE_NOTADB, EBADMSG, "the journal is damaged or not a journal; it was not touched"},

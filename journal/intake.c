@@ -478,17 +478,24 @@ void intake_call_writer(struct intake *in)
 int intake_wait_for_tail(struct intake *in, uint64_t position, int timeout_ms, struct error *err)
 {
     struct timespec end = from_now(timeout_ms);
+    uint64_t reached = intake_tail(in);
     int r = 0;
     pthread_mutex_lock(&in->lock);
     while (r == 0 && intake_tail(in) < position) {
+        if (intake_tail(in) != reached) {
+            reached = intake_tail(in);
+            end = from_now(timeout_ms);
+        }
         if (in->shut.code) {
             r = shut_error(in, err);
         } else {
             in->called = true;
             pthread_cond_signal(&in->work);
             if (pthread_cond_timedwait(&in->room, &in->lock, &end) == ETIMEDOUT &&
-                intake_tail(in) < position)
-                r = error_say(err, EBUSY, "the journal is still recording; try again");
+                intake_tail(in) == reached)
+                r = error_say(err, EBUSY,
+                              "the journal cannot be written: another program holds "
+                              ".ccfs/journal.db locked, or the disk hangs; end it, or try again");
         }
     }
     pthread_mutex_unlock(&in->lock);

@@ -39,7 +39,7 @@
 #include "journal/writer.h"
 
 #define RANGES_MAX 8192
-#define DRAIN_MS 60000
+#define DRAIN_MS 15000 /* without a step forward */
 #define NUMBER_MAX (INT64_MAX / 4) /* beyond any that was ever given */
 
 struct journal {

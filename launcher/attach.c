@@ -143,6 +143,7 @@ static int end_session(struct attach *a, int status, struct error *err)
 int attach_end(struct attach *a, int status, struct error *err)
 {
     int r = a->session ? end_session(a, status, err) : 0;
+    a->recorded = r == 0;
     if (r == -EPIPE) {
         mountpoint_clean(a->mountpoint);
         return r;

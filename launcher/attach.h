@@ -17,6 +17,7 @@ struct attach {
     char *mountpoint;
     uint64_t session; /* 0: none */
     bool temporary;   /* the daemon is for sessions only */
+    bool recorded;    /* the session ended, and all that it did is in the journal */
 };
 #define ATTACH_NONE ((struct attach){.daemon = {.fd = -1}})
 

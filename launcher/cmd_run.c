@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +297,17 @@ static int recover(const struct workspace *w, struct error *err)
     return r == -EBUSY ? 0 : r; /* another daemon is at it already */
 }
 
+/* Counts that lack something would say that nothing was changed. */
+static int make_sure(struct run *run, bool daemon_died, struct error *err)
+{
+    TRY(workspace_become_owner(&run->workspace, err));
+    if (daemon_died)
+        return recover(&run->workspace, err);
+    if (run->attach.recorded)
+        return 0;
+    return error_say(err, EBUSY, "not all of it is in the journal yet");
+}
+
 static void summarise(struct run *run, int exit_code, bool daemon_died)
 {
     struct error err = ERROR_NONE;
@@ -306,13 +318,14 @@ static void summarise(struct run *run, int exit_code, bool daemon_died)
         .exit_code = exit_code,
         .workspace_option = option_for_hints(run->cli),
     };
-    int r = workspace_become_owner(&run->workspace, &err);
-    if (r == 0 && daemon_died)
-        r = recover(&run->workspace, &err);
+    int r = make_sure(run, daemon_died, &err);
     if (r == 0)
         r = summary_print(&run->workspace, &summary, &err);
-    if (r < 0)
-        log_error(&err);
+    if (r == 0)
+        return;
+    error_prefix(&err, r, "no summary of session %" PRIu64, summary.session);
+    log_error(&err);
+    log_line("what it did: ccfs history --session %" PRIu64, summary.session);
 }
 
 /* Invariant (1), also after an error half way. */

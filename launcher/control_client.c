@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/log.h"
 #include "journal/journal.h"
 
+#define SLOW_MS 2000     /* without an answer: whoever waits is told for what */
 #define LINE_LIMIT 65536 /* of a reply: it is short, whoever answers */
 
 int control_connect(int root, struct control *out, struct error *err)
@@ -139,9 +141,19 @@ static int gone(struct error *err)
     return error_say(err, EPIPE, "the daemon of this workspace ended; see .ccfs/daemon.log");
 }
 
+static void tell_when_slow(struct control *c)
+{
+    struct pollfd answer = {.fd = c->fd, .events = POLLIN};
+    if (c->slow && poll(&answer, 1, SLOW_MS) == 0) {
+        log_line("%s", c->slow);
+        c->slow = NULL;
+    }
+}
+
 static int receive(struct control *c, struct error *err)
 {
     char buffer[4096];
+    tell_when_slow(c);
     ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EINTR)
         return 0;

@@ -23,6 +23,7 @@ struct control {
     struct strbuf in;    /* received, not yet read */
     struct strbuf reply; /* words of the last `ok` line */
     struct strbuf value; /* what control_value() returned last */
+    const char *slow;    /* borrowed: said once, when an answer takes long; NULL: nothing is said */
 };
 #define CONTROL_NONE ((struct control){.fd = -1})
 

@@ -13,7 +13,8 @@
 #include "launcher/config.h"
 #include "launcher/when.h"
 
-#define PATIENCE_TRIES 50 /* of 100 ms: somebody else holds the journal for a moment */
+#define PATIENCE (8 * NS_PER_S)  /* somebody else holds the journal for a moment */
+#define SILENCE (2 * NS_PER_S)   /* then we say for what we wait */
 
 static void wait_a_moment(void)
 {
@@ -44,14 +45,19 @@ static int take(struct look *look, struct journal **journal, struct error *err)
 
 int look_take_journal(struct look *look, struct journal **journal, struct error *err)
 {
-    int r = -EBUSY;
+    const int64_t began = clock_now_ns();
+    bool told = false;
     *journal = NULL;
-    for (int i = 0; i < PATIENCE_TRIES && r == -EBUSY; i++) {
-        if (i)
-            wait_a_moment();
-        r = take(look, journal, err);
+    for (;;) {
+        int r = take(look, journal, err);
+        int64_t waited = clock_now_ns() - began;
+        if (r != -EBUSY || waited > PATIENCE)
+            return r;
+        if (waited > SILENCE && !told && err)
+            log_line("waiting: %s", err->message);
+        told |= waited > SILENCE;
+        wait_a_moment();
     }
-    return r;
 }
 
 static void note_reading(struct journal *journal)
@@ -66,6 +72,8 @@ static void note_reading(struct journal *journal)
 
 static int ask_daemon(struct look *look, struct error *err)
 {
+    look->daemon.slow = "waiting for the daemon to write the journal: does another program hold "
+                        ".ccfs/journal.db locked?";
     TRY(control_ask(&look->daemon, "note-history", NULL, NULL, err));
     return control_ask(&look->daemon, "drain", NULL, NULL, err);
 }

@@ -77,3 +77,10 @@ until_true "the foreground mount did not come" is_mounted
 kill -TERM "$daemon"
 wait "$daemon" || fail "the foreground mount ended with $?"
 ! is_mounted || fail "the mount stayed"
+
+# one that is for sessions ends by itself when none begins
+"$CCFS" -w "$raw" mount --foreground --ends-with-sessions "$mnt" &
+daemon=$!
+until_true "the mount for sessions did not come" is_mounted
+wait "$daemon" || fail "the mount without a session ended with $?"
+! is_mounted || fail "the mount without a session stayed"

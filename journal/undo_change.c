@@ -156,7 +156,8 @@ static int add_patch(struct rewind *r, struct node *node, const struct event *e,
     *patch = (struct patch){.version = e->version,
                             .kept = e->version ? e->kept : KEPT_NONE,
                             .size = e->before.size,
-                            .event = e->id};
+                            .event = e->id,
+                            .own = e->id};
     if (node->oldest_patch && !kept_is_whole(patch->kept)) {
         node->oldest_patch->older = patch;
     } else {
@@ -195,6 +196,9 @@ int change_take(struct rewind *r, const struct event *e, struct thing *t, struct
     int sound = thing_verify(r, node, e, err);
     if (sound <= 0)
         return sound;
+    int found = changes_content(e->op) ? thing_found_outside(r, t, e, err) : 0;
+    if (found != 0)
+        return found < 0 ? found : 0;
     uint64_t later = change_newest(t, main_aspects(e->op));
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);

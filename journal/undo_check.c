@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "journal/undo_intact.h"
+#include "journal/undo_outside.h"
 #include "journal/undo_thing.h"
 
 static int no_memory(struct error *err)
@@ -113,11 +114,31 @@ static int check_patch(struct rewind *r, const struct node *node, const struct p
     return trouble ? bytes_trouble(r, node, trouble, p->event, err) : 0;
 }
 
-/* Blocks give the old content over the one that the journal knew, and over no other. */
+/* Blocks, or a size, give the old content over the one that the journal knew, and over no other.
+ * 1: one is to be put over a content that somebody else has made. */
+static int lacks_base(struct rewind *r, const struct node *node, uint64_t *event, struct error *err)
+{
+    const struct patch *whole = kept_is_whole(node->patches->kept) ? node->patches : NULL;
+    const struct patch *oldest = node->oldest_patch;
+    uint64_t found = 0;
+    if (whole == oldest)
+        return 0;
+    *event = oldest->event;
+    if (node->forced && !whole)
+        return 1;
+    if (node->thing && !node->thing->swapped)
+        TRY(outside_found_by(r->db, node->thing->object, oldest->own,
+                             whole ? whole->own : UINT64_MAX, &found, err));
+    return found != 0;
+}
+
 static int check_patches(struct rewind *r, const struct node *node, struct error *err)
 {
-    if (node->forced && node->patches && !kept_is_whole(node->patches->kept))
-        return bytes_trouble(r, node, TROUBLE_BASE, node->patches->event, err);
+    uint64_t event = 0;
+    int lacks = node->patches && (r->how & UNDO_FORCE) ? lacks_base(r, node, &event, err) : 0;
+    TRY(lacks);
+    if (lacks)
+        return bytes_trouble(r, node, TROUBLE_BASE, event, err);
     for (const struct patch *p = node->patches; p; p = p->older)
         if (p->version)
             TRY(check_patch(r, node, p, err));

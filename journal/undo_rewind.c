@@ -93,6 +93,9 @@ static int take_made(struct rewind *r, const struct event *e, struct link *link,
     int sound = thing_verify(r, node, e, err);
     if (sound <= 0)
         return sound;
+    int found = is_link || !node->thing ? 0 : thing_found_outside(r, node->thing, e, err);
+    if (found != 0)
+        return found < 0 ? found : 0;
     uint64_t later = is_link || !node->thing ? 0 : change_newest(node->thing, ~0u);
     if (!later && (is_link ? names == 1 : names > 1)) {
         for (const struct link *l = node->links; l; l = l->of_node)
@@ -310,6 +313,8 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
     t = has_two_ends(e->op) ? thing_make(r, e->replaced) : NULL; /* it may have other names */
     if (t)
         thing_see_before(t, e->before2);
+    if (t)
+        t->swapped = true;
     if (t)
         thing_see_first(t, &e->before2, e->id);
     return 0;

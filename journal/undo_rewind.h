@@ -42,6 +42,9 @@ struct thing {
     struct attr last;        /* as the journal last saw it; mode 0: it did not */
     struct attr first;       /* as the oldest event so far found it … */
     uint64_t first_event;    /* … which was this one */
+    bool swapped;            /* it changed places with another one, which left no change time */
+    bool looked_outside;
+    uint64_t found_by;       /* the newest event that found it changed outside; 0: none */
     bool unclear;            /* its newest change was recorded without a result */
     uint64_t stays[ASPECTS]; /* the newest event that stays and changed it */
     struct orphan *orphans;

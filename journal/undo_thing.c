@@ -2,11 +2,13 @@
 #include "journal/undo_thing.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "journal/base/clock.h"
 #include "journal/db.h"
+#include "journal/undo_outside.h"
 
 static int no_memory(struct error *err)
 {
@@ -63,9 +65,19 @@ static const char *say_trouble(struct rewind *r, enum trouble trouble, uint64_t 
     }
 }
 
+static const char *say_between(struct rewind *r, uint64_t event, uint64_t by)
+{
+    char text[128];
+    snprintf(text, sizeof text, "changed outside ccfs between #%" PRIu64 " and #%" PRIu64, event,
+             by);
+    return arena_copy_text(&r->plan->memory, text);
+}
+
 /* What is gone cannot be replaced. */
 static enum undo_obstacle obstacle_of(enum trouble trouble, uint64_t by, const struct node *node)
 {
+    if (trouble == TROUBLE_BETWEEN)
+        return UNDO_BY_OUTSIDE;
     if (by)
         return UNDO_BY_EVENT;
     if (trouble == TROUBLE_EXISTS || trouble == TROUBLE_FOREIGN)
@@ -80,9 +92,10 @@ int rewind_trouble(struct rewind *r, const char *path, enum trouble trouble, uin
     const struct undo_conflict c = {
         .obstacle = obstacle_of(trouble, by, node),
         .path = arena_copy_text(&r->plan->memory, path),
-        .reason = say_trouble(r, trouble, by, node),
+        .reason = trouble == TROUBLE_BETWEEN ? say_between(r, event, by)
+                                             : say_trouble(r, trouble, by, node),
         .event = event,
-        .by = by,
+        .by = trouble == TROUBLE_BETWEEN ? 0 : by, /* it is taken back as well */
         .object = node && node->thing ? node->thing->object : 0,
     };
     if (!c.path || !c.reason || plan_conflict(r->plan, &c) < 0)
@@ -267,6 +280,19 @@ int thing_verify(struct rewind *r, struct node *node, const struct event *e, str
     }
     TRY(trouble_with(r, node, e, TROUBLE_OUTSIDE, 0, err));
     return 0;
+}
+
+int thing_found_outside(struct rewind *r, struct thing *t, const struct event *e, struct error *err)
+{
+    if (!r->db || t->swapped || !t->node || S_ISDIR(t->node->attr.mode) || (r->how & UNDO_FORCE))
+        return 0;
+    if (!t->looked_outside)
+        TRY(outside_found_by(r->db, t->object, 0, UINT64_MAX, &t->found_by, err));
+    t->looked_outside = true;
+    if (e->id >= t->found_by)
+        return 0;
+    TRY(trouble_with(r, t->node, e, TROUBLE_BETWEEN, t->found_by, err));
+    return 1;
 }
 
 int thing_note_gone(struct rewind *r, struct node *node, const struct event *e, uint64_t by,

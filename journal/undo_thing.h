@@ -55,6 +55,10 @@ MUST_USE int thing_catch_up(struct db *db, struct thing *t, struct error *err);
 /* Is it as the journal last saw it?  1: it is, 0: it is not, and now a conflict. */
 MUST_USE int thing_verify(struct rewind *r, struct node *node, const struct event *e,
                           struct error *err);
+/* Did somebody outside change the file between this event and a later one?  1: that is a conflict now,
+ * 0: no, or forced. */
+MUST_USE int thing_found_outside(struct rewind *r, struct thing *t, const struct event *e,
+                                 struct error *err);
 /* A selected event about something that is not in the target.  If its creation is selected too,
  * nothing is left to do, and it is not undone; only the end tells. */
 MUST_USE int thing_note_gone(struct rewind *r, struct node *node, const struct event *e,

@@ -68,7 +68,8 @@ struct patch {
     uint64_t version; /* 0: only the size changes */
     enum kept kept;
     uint64_t size; /* of the file before */
-    uint64_t event;
+    uint64_t event; /* the newest that is taken back by it */
+    uint64_t own;   /* the event that it is of */
 };
 
 struct old_xattr {
@@ -102,6 +103,7 @@ enum trouble {
     TROUBLE_NONE = 0,
     TROUBLE_LATER,   /* `by` came later and stays */
     TROUBLE_OUTSIDE, /* not what the journal last saw */
+    TROUBLE_BETWEEN, /* `by`, which is taken back too, found it changed outside */
     TROUBLE_EXISTS,  /* its place is taken */
     TROUBLE_BYTES,   /* no longer in the vault */
     TROUBLE_EXPIRED, /* dropped from the vault by retention */

@@ -1,5 +1,7 @@
 /* What is in the way of an undo can be left as it is, replaced and kept, or taken back too; and
  * what was done so can itself be taken back. */
+#include <unistd.h>
+
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"
 
@@ -240,6 +242,84 @@ static void what_took_the_place_goes_along(void **state)
     mediator_close(&m);
 }
 
+/* As a person does who works on the same file. */
+static void edit_outside(struct mediator *m, const char *path, const char *text)
+{
+    usleep(20000); /* the filesystem's clock has ticks */
+    test_file_text(m->root, path, text);
+    usleep(20000);
+}
+
+static void an_edit_between_two_writes_is_not_undone_with_them(void **state)
+{
+    struct mediator m = given_workspace();
+    struct undo_plan *plan;
+    const struct undo_conflict *conflicts = NULL;
+    (void)state;
+    uint64_t first = do_write(&m, "g", 0, "OTHER", CAPTURE_COPY);
+    edit_outside(&m, "g", "edited by hand\n");
+    uint64_t second = do_write(&m, "g", 0, "AGENT", CAPTURE_COPY);
+    plan = plan_range(&m, first, m.last);
+    assert_int_equal(undo_plan_conflicts(plan, &conflicts), 1);
+    assert_int_equal(conflicts[0].obstacle, UNDO_BY_OUTSIDE);
+    assert_non_null(strstr(conflicts[0].reason, "changed outside ccfs between"));
+    undo_plan_free(&plan);
+
+    undo_ids(&m, &second, 1);
+    assert_file_is(m.root, "g", "edited by hand\n", 15);
+    mediator_close(&m);
+}
+
+static void an_edit_between_two_writes_goes_with_them_when_forced(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    uint64_t first = do_write(&m, "g", 0, "OTHER", CAPTURE_COPY);
+    edit_outside(&m, "g", "edited by hand\n");
+    do_write(&m, "g", 0, "AGENT", CAPTURE_COPY);
+    char *edited = tree_look(&m);
+    m.how = UNDO_FORCE;
+    uint64_t undo = undo_range(&m, first, m.last);
+    assert_file_is(m.root, "g", "other\n", 6);
+    redo(&m, undo);
+    assert_tree(&m, edited);
+    free(edited);
+    mediator_close(&m);
+}
+
+static void blocks_are_not_put_over_an_edit_between_them(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_conflict *conflicts = NULL;
+    (void)state;
+    uint64_t first = do_write(&m, "g", 0, "OTHER", CAPTURE_BLOCKS);
+    edit_outside(&m, "g", "edited by hand\n");
+    do_write(&m, "g", 0, "AGENT", CAPTURE_BLOCKS);
+    for (unsigned i = 0; i < 2; i++) {
+        m.how = i ? UNDO_FORCE : 0;
+        struct undo_plan *plan = plan_range(&m, first, m.last);
+        assert_int_equal(undo_plan_conflicts(plan, &conflicts), 1);
+        assert_int_equal(conflicts[0].obstacle, i ? UNDO_IMPOSSIBLE : UNDO_BY_OUTSIDE);
+        undo_plan_free(&plan);
+    }
+    mediator_close(&m);
+}
+
+static void a_created_file_that_was_edited_does_not_go_unasked(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_conflict *conflicts = NULL;
+    (void)state;
+    uint64_t first = do_create(&m, "new", "by the agent\n");
+    edit_outside(&m, "new", "by hand\n");
+    do_write(&m, "new", 0, "BY", CAPTURE_COPY);
+    struct undo_plan *plan = plan_range(&m, first, m.last);
+    assert_true(undo_plan_conflicts(plan, &conflicts) > 0);
+    assert_int_equal(conflicts[0].obstacle, UNDO_BY_OUTSIDE);
+    undo_plan_free(&plan);
+    mediator_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +334,10 @@ int main(void)
         cmocka_unit_test(a_conflict_names_both_events),
         cmocka_unit_test(dependents_go_along),
         cmocka_unit_test(what_took_the_place_goes_along),
+        cmocka_unit_test(an_edit_between_two_writes_is_not_undone_with_them),
+        cmocka_unit_test(an_edit_between_two_writes_goes_with_them_when_forced),
+        cmocka_unit_test(blocks_are_not_put_over_an_edit_between_them),
+        cmocka_unit_test(a_created_file_that_was_edited_does_not_go_unasked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,80 @@
+/* undo_outside.c - see undo_outside.h.
+ *
+ * Write sessions overlap: what counts is the youngest change time that any earlier event left.
+ * Where an event did not tell how it ended, or names came and went, nothing is concluded from the
+ * next one. */
+#include "journal/undo_outside.h"
+
+#include <sys/stat.h>
+
+#include "journal/event.h"
+
+struct seen {
+    bool known;
+    bool blind; /* a write session has not ended: it may be who changes the file */
+    uint64_t ino;
+    int64_t nlink;
+    int64_t ctime;
+};
+
+struct row {
+    uint64_t id;
+    enum outcome outcome;
+    struct attr before;
+    struct attr after;
+};
+
+static struct row row_of(struct stmt *q)
+{
+    return (struct row){
+        .id = (uint64_t)stmt_int(q, 0),
+        .outcome = (enum outcome)stmt_int(q, 1),
+        .before = {.mode = (uint32_t)stmt_int(q, 2),
+                   .ino = (uint64_t)stmt_int(q, 3),
+                   .nlink = (uint32_t)stmt_int(q, 4),
+                   .ctime = stmt_int(q, 5)},
+        .after = {.mode = (uint32_t)stmt_int(q, 6),
+                  .ino = (uint64_t)stmt_int(q, 7),
+                  .nlink = (uint32_t)stmt_int(q, 8),
+                  .ctime = stmt_int(q, 9)},
+    };
+}
+
+static bool was_changed(const struct seen *s, const struct row *row)
+{
+    return s->known && !s->blind && S_ISREG(row->before.mode) && row->before.ino == s->ino &&
+           row->before.nlink == s->nlink && row->before.ctime > s->ctime;
+}
+
+static void see(struct seen *s, const struct row *row)
+{
+    s->blind |= row->outcome == OUTCOME_OPEN;
+    s->known = row->after.mode != 0 && row->outcome != OUTCOME_FAILED;
+    if (!s->known)
+        return;
+    if (row->after.ino != s->ino || row->after.ctime > s->ctime)
+        s->ctime = row->after.ctime;
+    s->ino = row->after.ino;
+    s->nlink = row->after.nlink;
+}
+
+int outside_found_by(struct db *db, uint64_t object, uint64_t first, uint64_t last, uint64_t *out,
+                     struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(db, "SELECT id, outcome, b_mode, b_ino, b_nlink, b_ctime, a_mode,"
+                                 " a_ino, a_nlink, a_ctime FROM event"
+                                 " WHERE object=?1 AND op BETWEEN 1 AND 16 AND outcome<>1"
+                                 " ORDER BY id");
+    struct seen seen = {0};
+    int r;
+    stmt_bind_int(&q, 1, (int64_t)object);
+    *out = 0;
+    while ((r = stmt_step(&q, err)) == 1) {
+        const struct row row = row_of(&q);
+        if (row.id > first && row.id <= last && was_changed(&seen, &row))
+            *out = row.id;
+        see(&seen, &row);
+    }
+    return r;
+}

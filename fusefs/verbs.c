@@ -272,8 +272,15 @@ static void tell_progress(void *context, size_t done, size_t total)
 }
 
 /* The gate keeps every other change out from the look at the tree to the last step. */
-static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count, unsigned how,
-                           struct notify *told, struct undo_result *result, struct error *err)
+struct undo_wish {
+    const uint64_t *ids;
+    size_t count;
+    unsigned how;   /* enum undo_how */
+    bool only_note; /* what was changed outside, which the plan finds */
+};
+
+static int undo_under_gate(struct peer *peer, const struct undo_wish *wish, struct notify *told,
+                           struct undo_result *result, struct error *err)
 {
     struct fusefs *fs = peer->fs;
     struct history *history = NULL;
@@ -289,10 +296,12 @@ static int undo_under_gate(struct peer *peer, const uint64_t *ids, size_t count,
     if (r == 0)
         r = history_open(fs->root, &history, err);
     if (r == 0)
-        r = undo_plan_make(history, fs->root, ids, count, how, &plan, err);
-    if (r == 0 && undo_plan_conflicts(plan, &conflicts) > 0)
-        r = error_say(err, EEXIST, "%s: %s", conflicts[0].path, conflicts[0].reason);
+        r = undo_plan_make(history, fs->root, wish->ids, wish->count, wish->how, &plan, err);
     if (r == 0)
+        r = undo_note_outside(fs->journal, fs->root, plan, who, err);
+    if (r == 0 && !wish->only_note && undo_plan_conflicts(plan, &conflicts) > 0)
+        r = error_say(err, EEXIST, "%s: %s", conflicts[0].path, conflicts[0].reason);
+    if (r == 0 && !wish->only_note)
         r = undo_apply(fs->journal, fs->root, plan, who, &hooks, result, err);
     undo_plan_free(&plan);
     history_close(&history);
@@ -307,12 +316,17 @@ static int verb_undo(struct peer *peer, const char *words, struct strbuf *reply,
     free(text);
     if (!ids)
         return error_say(err, EINVAL, "undo: no event numbers given");
-    unsigned how = number(words, "force") == 1 ? UNDO_FORCE : 0;
+    const struct undo_wish wish = {
+        .ids = ids,
+        .count = count,
+        .how = number(words, "force") == 1 ? UNDO_FORCE : 0,
+        .only_note = number(words, "note") == 1,
+    };
     struct notify told = {.peer = peer->fd};
     struct undo_result result = {0};
     pthread_rwlock_wrlock(&peer->fs->gate);
     journal_hold_vault(peer->fs->journal);
-    int r = undo_under_gate(peer, ids, count, how, &told, &result, err);
+    int r = undo_under_gate(peer, &wish, &told, &result, err);
     journal_let_go_vault(peer->fs->journal);
     pthread_rwlock_unlock(&peer->fs->gate);
     notify_send(peer->fs, &told); /* not under the gate: the kernel may be waiting for an operation */

@@ -37,6 +37,7 @@ static const char *const op_names[] = {
     [OP_SESSION] = "session",
     [OP_GC] = "gc",
     [OP_NETWORK] = "network",
+    [OP_EXTERNAL] = "external",
 };
 
 static const char *const outcome_names[] = {

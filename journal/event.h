@@ -41,6 +41,7 @@ enum op {
     OP_SESSION = 37, /* an agent session began (count 1) or ended (count 2) */
     OP_GC = 38,      /* retention dropped something; reason says what */
     OP_NETWORK = 39, /* a session's proxy was asked count times; path is "name:port", no path */
+    OP_EXTERNAL = 40, /* changed outside ccfs; before: as the journal last saw it, after: as it was found */
 };
 
 enum outcome {

@@ -251,7 +251,7 @@ static struct event row_fields(struct row *row)
         .session = row_number(row, COL_SESSION, "session"),
         .actor = row_actor(row, COL_ACTOR),
         .tid = (int32_t)row_int(row, COL_TID, 0, INT32_MAX, "thread"),
-        .op = (enum op)row_int(row, COL_OP, OP_CREATE, OP_NETWORK, "operation"),
+        .op = (enum op)row_int(row, COL_OP, OP_CREATE, OP_EXTERNAL, "operation"),
         .flags = row_u32(row, COL_FLAGS, "flags"),
         .outcome = (enum outcome)row_int(row, COL_OUTCOME, OUTCOME_OK, OUTCOME_NOTHING, "outcome"),
         .error_code = (int)row_int(row, COL_ERROR, 0, INT32_MAX, "error"),

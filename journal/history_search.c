@@ -45,7 +45,7 @@ enum bound {
 #define BY_EXE BY_ACTOR("CAST(exe AS TEXT) GLOB ?11")
 
 /* What an agent did or tried, and undos: the rest only says when the journal ran and was read. */
-#define IS_DEED " AND (e.op<32 OR e.op IN (35,39))"
+#define IS_DEED " AND (e.op<32 OR e.op IN (35,39,40))"
 #define NEWEST_FIRST " ORDER BY e.id DESC"
 
 void search_done(struct search *search)

@@ -690,6 +690,18 @@ void journal_note(struct journal *j, const struct change_spec *spec, enum outcom
         notes_hold(j->notes, r, &e);
 }
 
+void journal_note_external(struct journal *j, struct actor_ref who, const char *path,
+                           const struct attr *before, const struct attr *after)
+{
+    const struct change_spec spec = {
+        .op = OP_EXTERNAL, .who = who, .path = path, .before = *before};
+    struct event e = event_of(&spec);
+    struct record *r = NULL;
+    e.after = *after;
+    if (event_put(j, RECORD_NOTE, &e, INTAKE_REPORT, &r, NULL) == 0)
+        intake_publish(r, RECORD_DONE);
+}
+
 /* ---- write sessions ---- */
 
 int journal_write_begin(struct journal *j, const struct change_spec *spec, uint64_t *event,

@@ -157,6 +157,10 @@ void journal_abandon(struct change *change);
 void journal_note(struct journal *j, const struct change_spec *spec, enum outcome outcome, int error_code,
                   const char *reason);
 
+/* A file was found changed by somebody whom nobody mediated: before as it was known, after as it is. */
+void journal_note_external(struct journal *j, struct actor_ref who, const char *path,
+                           const struct attr *before, const struct attr *after);
+
 /* ---- write sessions: long-lived, so they do not stay pending in the intake ---- */
 
 /* The pre-image (spec->version, may be 0 or grow: KEPT_BLOCKS) is ready and bytes are about to change. */

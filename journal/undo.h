@@ -63,6 +63,11 @@ struct undo_conflict {
 size_t undo_plan_conflicts(const struct undo_plan *plan, const struct undo_conflict **out);
 /* Conflicts that UNDO_SKIP has left out. */
 size_t undo_plan_skipped(const struct undo_plan *plan, const struct undo_conflict **out);
+/* How many files the plan has found that are not as the journal last saw them. */
+size_t undo_plan_outside(const struct undo_plan *plan);
+/* Puts on record what the plan has found changed outside, each change once. */
+MUST_USE int undo_note_outside(struct journal *j, int root, const struct undo_plan *plan,
+                               struct actor_ref who, struct error *err);
 /* The events that it takes back. */
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
 

@@ -5,9 +5,12 @@
  * next one. */
 #include "journal/undo_outside.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "journal/event.h"
+#include "journal/undo_apply.h"
+#include "journal/undo_plan.h"
 
 struct seen {
     bool known;
@@ -77,4 +80,42 @@ int outside_found_by(struct db *db, uint64_t object, uint64_t first, uint64_t la
         see(&seen, &row);
     }
     return r;
+}
+
+/* ---- put on record ---- */
+
+/* 1: it is on record. */
+static int is_noted(struct db *db, const struct undo_outside *o, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q =
+        db_query(db, "SELECT 1 FROM event WHERE path=(SELECT id FROM path WHERE bytes=?1)"
+                     " AND op=?2 AND a_ino=?3 AND a_ctime=?4 LIMIT 1");
+    stmt_bind_bytes(&q, 1, o->path, strlen(o->path));
+    stmt_bind_int(&q, 2, OP_EXTERNAL);
+    stmt_bind_int(&q, 3, (int64_t)o->found.ino);
+    stmt_bind_int(&q, 4, o->found.ctime);
+    return stmt_step(&q, err);
+}
+
+size_t undo_plan_outside(const struct undo_plan *plan)
+{
+    return plan->outside_count;
+}
+
+int undo_note_outside(struct journal *j, int root, const struct undo_plan *plan,
+                      struct actor_ref who, struct error *err)
+{
+    CLEANUP(db_close) struct db *db = NULL;
+    if (plan->outside_count == 0)
+        return 0;
+    TRY(undo_db_open(root, DB_READ, &db, err));
+    for (size_t i = 0; i < plan->outside_count; i++) {
+        const struct undo_outside *o = &plan->outside[i];
+        int noted = is_noted(db, o, err);
+        TRY(noted);
+        if (!noted)
+            journal_note_external(j, who, o->path, &o->known, &o->found);
+    }
+    return journal_drain(j, err);
 }

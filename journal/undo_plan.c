@@ -92,6 +92,17 @@ int plan_conflict(struct undo_plan *plan, const struct undo_conflict *conflict)
     return 0;
 }
 
+int plan_outside(struct undo_plan *plan, const struct undo_outside *outside)
+{
+    struct undo_outside *list =
+        grown(plan->outside, plan->outside_count, &plan->outside_room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    plan->outside = list;
+    plan->outside[plan->outside_count++] = *outside;
+    return 0;
+}
+
 int plan_item(struct undo_plan *plan, const struct undo_item *item)
 {
     struct undo_item *list = grown(plan->items, plan->item_count, &plan->item_room, sizeof *list);
@@ -110,6 +121,7 @@ void undo_plan_free(struct undo_plan **plan)
     free(p->items);
     free(p->conflicts);
     free(p->skipped);
+    free(p->outside);
     ids_release(&p->events);
     ids_release(&p->along);
     ids_release(&p->idle);

@@ -30,6 +30,13 @@ MUST_USE int ids_add(struct ids *ids, uint64_t id);
 void ids_sort(struct ids *ids); /* ascending, each once */
 bool ids_have(const struct ids *ids, uint64_t id); /* of sorted ones */
 
+/* A file that is not as the journal last saw it. */
+struct undo_outside {
+    const char *path;
+    struct attr known;
+    struct attr found;
+};
+
 struct undo_plan {
     struct arena memory; /* strings, nodes, steps */
     struct undo_item *items;
@@ -40,6 +47,9 @@ struct undo_plan {
     size_t conflict_room;
     struct undo_conflict *skipped; /* owned, texts in memory */
     size_t skipped_count;
+    struct undo_outside *outside; /* owned, texts in memory */
+    size_t outside_count;
+    size_t outside_room;
     struct ids events; /* taken back, ascending */
     struct ids along; /* changes of removed files that come back with them; at last in events too */
     struct ids idle;  /* selected events about removed files that stay removed: nothing to do */
@@ -54,6 +64,7 @@ void plan_count(const struct undo_plan *plan, struct undo_result *out);
 
 /* Texts: constants, or in plan->memory. */
 MUST_USE int plan_conflict(struct undo_plan *plan, const struct undo_conflict *conflict);
+MUST_USE int plan_outside(struct undo_plan *plan, const struct undo_outside *outside);
 MUST_USE int plan_item(struct undo_plan *plan, const struct undo_item *item);
 
 #endif

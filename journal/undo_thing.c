@@ -264,6 +264,19 @@ int thing_catch_up(struct db *db, struct thing *t, struct error *err)
     return 0;
 }
 
+static int note_outside(struct rewind *r, const struct node *node, const struct event *e,
+                        struct error *err)
+{
+    struct undo_outside outside = {.found = node->attr};
+    if (!node->thing || !node->thing->last.mode)
+        return 0;
+    outside.known = node->thing->last;
+    outside.path = arena_copy_text(&r->plan->memory, e->op == OP_RENAME ? e->path2 : e->path);
+    if (!outside.path || plan_outside(r->plan, &outside) < 0)
+        return no_memory(err);
+    return 0;
+}
+
 int thing_verify(struct rewind *r, struct node *node, const struct event *e, struct error *err)
 {
     if (node->verified)
@@ -274,6 +287,7 @@ int thing_verify(struct rewind *r, struct node *node, const struct event *e, str
     TRY(thing_catch_up(r->db, node->thing, err));
     if (thing_is_as_last_seen(node))
         return 1;
+    TRY(note_outside(r, node, e, err));
     if (r->how & UNDO_FORCE) {
         node->forced = true;
         return 1;

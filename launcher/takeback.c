@@ -178,15 +178,20 @@ static void own_progress(void *context, size_t done, size_t total)
     render_progress(context, done, total);
 }
 
+static void add_ids(struct strbuf *request, const uint64_t *ids, size_t count)
+{
+    strbuf_add_text(request, "undo ids=");
+    for (size_t i = 0; i < count; i++)
+        strbuf_add_format(request, "%s%" PRIu64, i ? "," : "", ids[i]);
+}
+
 static int apply_by_daemon(struct takeback *back, struct screen *bar, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
     struct control *daemon = &back->look.daemon;
     const uint64_t *ids = NULL;
     size_t count = undo_plan_events(back->plan, &ids);
-    strbuf_add_text(&request, "undo ids=");
-    for (size_t i = 0; i < count; i++)
-        strbuf_add_format(&request, "%s%" PRIu64, i ? "," : "", ids[i]);
+    add_ids(&request, ids, count);
     if (back->force)
         strbuf_add_text(&request, " force=1");
     if (request.failed)
@@ -219,10 +224,10 @@ static int apply_here(struct takeback *back, struct journal *journal, struct scr
                       struct error *err)
 {
     struct undo_hooks hooks = {.progress = own_progress, .context = bar};
+    const struct actor_ref who = journal_actor(journal, getpid(), getuid(), getgid());
     TRY(plan_again(back, journal, err));
-    return undo_apply(journal, back->look.workspace.root, back->plan,
-                      journal_actor(journal, getpid(), getuid(), getgid()), &hooks, &back->result,
-                      err);
+    TRY(undo_note_outside(journal, back->look.workspace.root, back->plan, who, err));
+    return undo_apply(journal, back->look.workspace.root, back->plan, who, &hooks, &back->result, err);
 }
 
 static int apply(struct takeback *back, struct error *err)
@@ -231,6 +236,35 @@ static int apply(struct takeback *back, struct error *err)
     CLEANUP(journal_close) struct journal *journal = NULL;
     TRY(look_take_journal(&back->look, &journal, err));
     return journal ? apply_here(back, journal, &bar, err) : apply_by_daemon(back, &bar, err);
+}
+
+/* ---- what was met ---- */
+
+static int note_by_daemon(struct takeback *back, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+    add_ids(&request, back->ids, back->count);
+    strbuf_add_text(&request, " note=1");
+    return request.failed ? -ENOMEM
+                          : control_ask(&back->look.daemon, strbuf_text(&request), NULL, NULL, err);
+}
+
+/* What was changed outside is an event from when it is first met.  Without that event the conflict is
+ * the same: an error here is no reason to say nothing of it. */
+static void note_outside(struct takeback *back)
+{
+    CLEANUP(journal_close) struct journal *journal = NULL;
+    struct error err = ERROR_NONE;
+    if (undo_plan_outside(back->plan) == 0)
+        return;
+    int r = look_take_journal(&back->look, &journal, &err);
+    if (r == 0 && journal)
+        r = undo_note_outside(journal, back->look.workspace.root, back->plan,
+                              journal_actor(journal, getpid(), getuid(), getgid()), &err);
+    else if (r == 0)
+        r = note_by_daemon(back, &err);
+    if (r < 0)
+        log_error(&err);
 }
 
 /* ---- the verb ---- */
@@ -266,6 +300,7 @@ static bool leaves_all(const struct takeback *back)
 static int decide(struct takeback *back, struct error *err)
 {
     bool conflicts = has_conflicts(back) || leaves_all(back);
+    note_outside(back);
     bool ends_here = conflicts || back->dry_run;
     if (back->json && ends_here)
         TRY(print_json(back, false, err));

@@ -226,12 +226,20 @@ static void say_single(struct strbuf *out, const struct burst *burst)
         strbuf_add_text(out, type_name(attr->mode));
 }
 
+static void say_external(struct strbuf *out, const struct burst *burst)
+{
+    strbuf_add_text(out, "changed outside ccfs  ");
+    say_sizes(out, burst);
+}
+
 static void say_detail(struct strbuf *out, const struct burst *burst)
 {
     if (burst->kind == BURST_REFUSED || burst->kind == BURST_FAILED)
         say_refusal(out, burst);
     else if (burst->op == OP_NETWORK)
         say_times(out, burst);
+    else if (burst->op == OP_EXTERNAL)
+        say_external(out, burst);
     else if (burst->kind == BURST_OTHER)
         return;
     else if (!is_single(burst))
@@ -312,7 +320,7 @@ static int show_burst(const struct burst *burst, void *context)
 static bool is_shown(const struct timeline *t, const struct event *event)
 {
     return t->everything || burst_kind_of(event) != BURST_OTHER || event->op == OP_UNDO ||
-           event->op == OP_NETWORK;
+           event->op == OP_NETWORK || event->op == OP_EXTERNAL;
 }
 
 int timeline_event(struct timeline *t, const struct event *event)

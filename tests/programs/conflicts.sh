@@ -20,6 +20,9 @@ holds() { # FILE TEXT
 }
 
 an_edited_file() {
+    local since
+    sleep 1
+    since=$(date +%Y-%m-%dT%H:%M:%S)
     echo agent >"$mnt/Research/plan"
     echo agent >"$mnt/Research/notes"
     [[ $1 == alive ]] || ccfs umount >/dev/null
@@ -31,6 +34,11 @@ an_edited_file() {
     tells err "leave it: --skip-conflicts    replace it (a copy is kept): --force"
     holds plan hand
     holds notes agent
+    ends_with 4 ccfs undo --path Research --yes
+    ccfs history --op external --json --since "$since" >"$work/out"
+    (($(wc -l <"$work/out") == 1)) || fail "the change outside is not on record once: $(<"$work/out")"
+    ends_with 0 ccfs history --since "$since"
+    tells out "changed outside ccfs"
 
     ends_with 4 ccfs undo --path Research --skip-conflicts --dry-run
     holds notes agent

@@ -229,6 +229,12 @@ static int rewind_exchange(struct rewind *r, const struct event *e, const struct
     return 0;
 }
 
+/* A write session that has not told anything yet: what it found is what is known. */
+static bool has_begun(const struct event *e)
+{
+    return e->outcome == OUTCOME_OPEN && !e->after.mode;
+}
+
 static void note_folder_change(struct node *folder, const struct event *e, enum fate fate)
 {
     if (e->after.mtime > folder->known_mtime)
@@ -248,7 +254,8 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
         thing_join(t, node = r->tree->top);
     if (node && S_ISDIR(node->attr.mode))
         note_folder_change(node, e, fate);
-    if (fate == FATE_CANCELLED)
+    bool idle = has_begun(e) && fate == FATE_STAYS; /* if it has changed anything, the disk tells */
+    if (fate == FATE_CANCELLED || idle)
         return 0;
     if (!node || (!node_link_in(node, VIEW_PAST) && node != r->tree->top))
         return orphan_add(r, t, e, fate, err);
@@ -305,7 +312,7 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
     if (e->object && !t)
         return no_memory(err);
     if (t)
-        thing_see(t, &e->after, e->op);
+        thing_see(t, has_begun(e) ? &e->before : &e->after, e->op);
     if (t)
         thing_see_first(t, &e->before, e->id);
     if (t && has_two_ends(e->op))

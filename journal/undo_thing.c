@@ -268,7 +268,7 @@ static int note_outside(struct rewind *r, const struct node *node, const struct 
                         struct error *err)
 {
     struct undo_outside outside = {.found = node->attr};
-    if (!node->thing || !node->thing->last.mode)
+    if (!node->thing || !node->thing->last.mode || node->thing->unclear)
         return 0;
     outside.known = node->thing->last;
     outside.path = arena_copy_text(&r->plan->memory, e->op == OP_RENAME ? e->path2 : e->path);

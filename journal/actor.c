@@ -75,6 +75,7 @@ struct live_session {
     uint64_t id; /* 0: free */
     pid_t root;
     uint64_t ticks;
+    char container[65]; /* root's own one, which is not ours; "": none */
 };
 
 struct actors {
@@ -305,13 +306,34 @@ static uint64_t session_rooted_at(const struct actors *a, pid_t pid, uint64_t ti
     return 0;
 }
 
+/* What an engine starts in a session's container has the engine for a parent.  Nobody leaves a
+ * container's cgroup who has no right over cgroups. */
+static uint64_t session_in_container(struct actors *a, pid_t pid)
+{
+    const char *container = NULL;
+    for (int i = 0; i < SESSIONS_MAX; i++) {
+        const struct live_session *s = &a->sessions[i];
+        if (!s->id || !s->container[0])
+            continue;
+        if (!container)
+            container = read_container(a, pid);
+        if (!container)
+            return 0;
+        if (strcmp(container, s->container) == 0)
+            return s->id;
+    }
+    return 0;
+}
+
 static uint64_t session_of(struct actors *a, const struct process *p, uint64_t parents_session)
 {
     uint64_t own = session_rooted_at(a, p->pid, p->ticks);
     const struct process *earlier = process_latest(a, p->pid, p->ticks);
     if (own)
         return own;
-    return earlier && earlier->ref.session ? earlier->ref.session : parents_session;
+    if (earlier && earlier->ref.session)
+        return earlier->ref.session;
+    return parents_session ? parents_session : session_in_container(a, p->pid);
 }
 
 static uint64_t process_record(struct actors *a, const struct process *p, uint64_t parent)
@@ -344,7 +366,9 @@ static bool is_want(int r)
 /* The session of pid by its line of parents alone. */
 static struct actor_ref walk_up(struct actors *a, pid_t pid)
 {
-    struct actor_ref found = {0};
+    struct actor_ref found = {.session = session_in_container(a, pid)};
+    if (found.session)
+        return found;
     for (int steps = 0; pid > 0 && steps < WALK_MAX; steps++) {
         pid_t parent = 0;
         uint64_t ticks = 0;
@@ -526,6 +550,17 @@ struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t
 
 /* ---- sessions ---- */
 
+/* "" where root is in no container, or in the one that we are in ourselves.  Under resolving. */
+static void find_container(struct actors *a, struct live_session *s)
+{
+    const char *theirs = s->root > 0 ? read_container(a, s->root) : NULL;
+    if (theirs)
+        memcpy(s->container, theirs, sizeof s->container);
+    const char *ours = theirs ? read_container(a, getpid()) : NULL;
+    if (ours && strcmp(ours, s->container) == 0)
+        s->container[0] = '\0';
+}
+
 int actors_session_begin(struct actors *a, pid_t root, uint64_t session)
 {
     struct live_session fresh = {.id = session, .root = root};
@@ -534,6 +569,7 @@ int actors_session_begin(struct actors *a, pid_t root, uint64_t session)
         fresh.root = 0; /* gone already: nobody */
     int r = -ENOSPC;
     pthread_mutex_lock(&a->resolving);
+    find_container(a, &fresh);
     for (int i = 0; i < SESSIONS_MAX && r < 0; i++) {
         if (a->sessions[i].id)
             continue;

@@ -20,8 +20,8 @@ struct actors *actors_new(actor_record *record, void *context); /* NULL: no memo
 void actors_free(struct actors **a);
 struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t gid);
 
-/* root and its descendants, born or not, belong to session; root 0: nobody.  -ENOSPC: too many
- * live. */
+/* root and its descendants, born or not, belong to session, and where root is in a container that is
+ * not ours also all else in there; root 0: nobody.  -ENOSPC: too many live. */
 int actors_session_begin(struct actors *a, pid_t root, uint64_t session);
 void actors_session_end(struct actors *a, uint64_t session);
 unsigned actors_sessions(struct actors *a);

@@ -1,7 +1,7 @@
 /* backend.h - the promise that every way to run an agent keeps.
  *
- *   (1) Nothing of the command runs before go(): until then task.pid waits, so that the journal can
- *       know it as the root of a session.
+ *   (1) Nothing of the command runs before go(): until then task.root waits, so that the journal
+ *       can know it as the root of a session.
  *   (2) The command reaches the workspace through the mount only, and nothing else of the host that
  * it could change. (3) After finish() no process of it is left. */
 #ifndef LAUNCHER_BACKEND_H
@@ -20,6 +20,7 @@ struct backend_job {
     const struct workspace *workspace;
     const struct config *config;
     const char *mountpoint;
+    const char *name;           /* of the session; NULL: none */
     const char *folder;         /* to start in, as the command sees it */
     char *const *command;       /* NULL-terminated */
     const struct cli_list *env; /* "K=V" */
@@ -29,7 +30,8 @@ struct backend_job {
 };
 
 struct backend_task {
-    pid_t pid;  /* root of its processes, a child of ours; 0: none */
+    pid_t pid;  /* a child of ours, with which the command ends; 0: none */
+    pid_t root; /* first of its processes: the session's root */
     int ended;  /* pidfd of it: readable once it ended */
     int inside; /* pidfd of the process with which all of its processes end; -1: not yet there */
     int go;
@@ -37,6 +39,7 @@ struct backend_task {
     int status;
     struct net_space network;
     struct contacts *contacts; /* with an allowlist, whole after finish(): contacts_free() */
+    struct backend_own *own; /* what only the backend knows; NULL: nothing */
 };
 #define BACKEND_TASK_NONE                                                                          \
     ((struct backend_task){.ended = -1,                                                            \
@@ -48,8 +51,9 @@ struct backend_task {
 
 struct backend {
     const char *name;
+    bool limits_itself; /* no cgroup of ours is needed */
     /* Can it work on this machine?  Says what to install or to switch on. */
-    int (*check)(struct error *err);
+    int (*check)(const struct config *config, struct error *err);
     int (*prepare)(const struct backend_job *job, struct backend_task *out, struct error *err);
     int (*go)(const struct backend_job *job, struct backend_task *task, struct error *err);
     void (*stop)(struct backend_task *task); /* kills; finish() still follows */
@@ -58,5 +62,6 @@ struct backend {
 };
 
 extern const struct backend backend_sandbox;
+extern const struct backend backend_docker;
 
 #endif

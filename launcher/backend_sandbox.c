@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,6 +20,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "launcher/backend.h"
+#include "launcher/child.h"
 #include "launcher/harden.h"
 #include "launcher/net/session.h"
 #include "launcher/pidfd.h"
@@ -81,8 +81,9 @@ static bool can_unshare(void)
     return pid > 0 && status == 0;
 }
 
-static int check(struct error *err)
+static int check(const struct config *config, struct error *err)
 {
+    (void)config;
     char path[4096];
     if (!program_find("bwrap", path, sizeof path))
         return error_say(err, EXIT_AS_ERROR(EXIT_MISSING),
@@ -102,35 +103,6 @@ static void keep_across_exec(const struct sandbox_given *g)
         (void)fcntl(ours[i], F_SETFD, 0);
     for (size_t i = 0; i < COUNT_OF(g->made); i++)
         (void)fcntl(g->made[i], F_SETFD, 0);
-}
-
-static int take_terminal(int terminal, struct error *err)
-{
-    if (terminal < 0)
-        return 0;
-    if (setsid() < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
-        return error_set(err, errno, "give the command a terminal");
-    for (int fd = 0; fd <= 2; fd++)
-        if (dup2(terminal, fd) < 0)
-            return error_set(err, errno, "give the command a terminal");
-    return 0;
-}
-
-static int take_streams(const int *streams, struct error *err)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (streams[fd] >= 0 && dup2(streams[fd], fd) < 0)
-            return error_set(err, errno, "give the command its stdin, stdout and stderr");
-    return 0;
-}
-
-static void reset_signals(void)
-{
-    sigset_t none;
-    for (int n = 1; n < NSIG; n++)
-        (void)signal(n, SIG_DFL); /* refused for the few that cannot be changed */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* With a shell in front that only execs: it knows 126 from 127.  Without an environment: bwrap
@@ -165,10 +137,10 @@ static int become_sandbox(const struct backend_job *job, const struct sandbox_gi
      * already */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         return error_say(err, ESRCH, "ccfs was killed while it started the sandbox");
-    TRY(take_terminal(job->terminal, err));
-    TRY(take_streams(job->streams, err));
+    TRY(child_take_terminal(job->terminal, err));
+    TRY(child_take_streams(job->streams, err));
     TRY(harden_limits(&job->config->sandbox, with_memory, err));
-    reset_signals();
+    child_reset_signals();
     umask(022);
     keep_across_exec(g);
     exec_bwrap(bwrap, g->args, job->command);
@@ -234,6 +206,7 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     }
     *out = BACKEND_TASK_NONE;
     out->pid = pid;
+    out->root = pid;
     out->ended = pidfd_of(pid);
     out->go = fd_take(&go);
     out->block = fd_take(&block);

@@ -25,10 +25,13 @@
 #include "launcher/commands.h"
 #include "launcher/config.h"
 #include "launcher/control_client.h"
+#include "launcher/docker/option.h"
+#include "launcher/folder.h"
 #include "launcher/pty.h"
 #include "launcher/session.h"
 #include "launcher/streams.h"
 #include "launcher/summary.h"
+#include "launcher/variable.h"
 #include "launcher/workspace.h"
 
 static const struct cli_verb verb = {
@@ -50,7 +53,7 @@ static const struct cli_verb verb = {
     .stops_at_operand = true,
 };
 
-static const struct backend *const backends[] = {&backend_sandbox};
+static const struct backend *const backends[] = {&backend_sandbox, &backend_docker};
 
 /* Everything that a session holds; released by run_release() in the order of invariant (1). */
 struct run {
@@ -59,6 +62,7 @@ struct run {
     const char *name;
     const char *folder_wish;
     const char *network_wish;
+    const char *host; /* of the Engine */
     struct cli_list env;
     struct workspace workspace;
     struct config config;
@@ -68,8 +72,8 @@ struct run {
     struct pty pty;
     struct streams streams; /* where there is no pty */
     int signals;
-    char folder[4200]; /* as the command sees it */
-    char *command;     /* its words, for people */
+    char folder[FOLDER_LIMIT]; /* as the command sees it */
+    char *command;             /* its words, for people */
     int64_t began;
 };
 
@@ -88,7 +92,7 @@ static int choose_backend(struct run *run, const char *name)
     const char *near = cli_suggest(name, names, COUNT_OF(names));
     if (near)
         return cli_misuse(&verb, "unknown backend '%s'; did you mean '%s'?", name, near);
-    return cli_misuse(&verb, "unknown backend '%s'; there is: sandbox", name);
+    return cli_misuse(&verb, "unknown backend '%s'; there are: sandbox, docker", name);
 }
 
 static int choose_network(const struct run *run)
@@ -97,12 +101,6 @@ static int choose_network(const struct run *run)
     if (!run->network_wish || net_mode_from_word(run->network_wish, &mode))
         return 0;
     return cli_misuse(&verb, "--network is internet, none or allowlist");
-}
-
-static bool is_variable(const char *item)
-{
-    size_t n = strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-    return n > 0 && n < 100 && !isdigit((unsigned char)item[0]) && item[n] == '=';
 }
 
 static int check_words(const struct run *run)
@@ -148,32 +146,13 @@ static int ensure_workspace(struct run *run, struct error *err)
     return 0;
 }
 
-/* DIR relative to the workspace, or as the command would call it: /workspace/DIR. */
-static int find_folder(struct run *run, struct error *err)
-{
-    const char *wish = run->folder_wish ? run->folder_wish : "Projects";
-    struct stat st;
-    if (strncmp(wish, "/workspace", 10) == 0 && (wish[10] == '/' || wish[10] == '\0'))
-        wish += 10;
-    else if (wish[0] == '/')
-        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
-                         "--cd %s is outside the workspace, where the command cannot be", wish);
-    wish += strspn(wish, "/");
-    CLEANUP(fd_close) int fd = fd_open_beneath(run->workspace.root, wish, O_PATH | O_DIRECTORY, 0);
-    bool there = fd >= 0 && fstat(fd, &st) == 0 && strncmp(wish, ".ccfs", 5) != 0;
-    if (!there && run->folder_wish)
-        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
-                         "--cd %s: there is no such folder in the workspace", run->folder_wish);
-    snprintf(run->folder, sizeof run->folder, "/workspace%s%s", there && *wish ? "/" : "",
-             there ? wish : "");
-    return 0;
-}
-
 static void say_limits(const struct run *run)
 {
     if (!run->cli->verbose)
         return;
     log_line("mounted on %s", run->attach.mountpoint);
+    if (run->backend->limits_itself)
+        return;
     log_line("memory is bounded by %s, processes by %s",
              run->cgroup.memory[0] ? "a cgroup" : "rlimits (each process for itself)",
              run->cgroup.processes[0] ? "a cgroup" : "rlimits");
@@ -187,6 +166,7 @@ static void job_of(const struct run *run, struct backend_job *out)
         .workspace = &run->workspace,
         .config = &run->config,
         .mountpoint = run->attach.mountpoint,
+        .name = run->name,
         .folder = run->folder,
         .command = run->cli->operands,
         .env = &run->env,
@@ -214,12 +194,13 @@ static int begin(struct run *run, struct error *err)
     TRY(attach_open(&run->workspace, &run->attach, err));
     job_of(run, &job);
     TRY(run->backend->prepare(&job, &run->task, err));
-    cgroup_make(run->task.pid, &run->config.sandbox, &run->cgroup);
+    if (!run->backend->limits_itself)
+        cgroup_make(run->task.pid, &run->config.sandbox, &run->cgroup);
     const struct attach_session session = {
         .name = run->name,
         .backend = run->backend->name,
         .command = run->command,
-        .pid = run->task.pid,
+        .pid = run->task.root,
     };
     return attach_begin(&run->attach, &session, err);
 }
@@ -246,8 +227,10 @@ static int prepare(struct run *run, struct error *err)
     if (run->network_wish)
         run->config.network.given =
             net_mode_from_word(run->network_wish, &run->config.network.mode);
-    TRY(find_folder(run, err));
-    TRY(run->backend->check(err));
+    TRY(folder_find(&run->workspace, run->folder_wish, run->folder, err));
+    if (run->host)
+        TRY(config_set_text(&run->config.container.host, run->host, err));
+    TRY(run->backend->check(&run->config, err));
     TRY(session_signals(&run->signals, err));
     return pty_wanted() ? pty_open(&run->pty, err) : streams_open(&run->streams, err);
 }
@@ -393,7 +376,9 @@ int cmd_run(struct cli *cli, int argc, char **argv)
     struct error err = ERROR_NONE;
     const char *backend = NULL;
     const struct cli_option options[] = {
-        {"backend", 0, OPTION_TEXT, &backend, "NAME", "sandbox (the only one so far)"},
+        {"backend", 0, OPTION_TEXT, &backend, "NAME",
+         "sandbox (else), or docker: a container of its own"},
+        DOCKER_HOST_OPTION(run.host),
         {"cd", 0, OPTION_TEXT, &run.folder_wish, "DIR",
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &run.env, "K=V", "give COMMAND this variable; it inherits none"},

@@ -101,12 +101,13 @@ static char *copy(const char *text)
     return text ? strdup(text) : NULL;
 }
 
-/* Only those that run: what was cut off has no end either, but no daemon counts it. */
+/* Only those that run: what was cut off has no end either, but began before this daemon. */
 static int keep_session(const struct session *session, void *context)
 {
     struct status *s = context;
     bool is_agents = !session->backend || strcmp(session->backend, "mount") != 0;
-    if (session->ended || !is_agents || s->session_count == SESSIONS_SHOWN)
+    bool cut_off = session->began < (int64_t)control_number(&s->daemon, "since");
+    if (session->ended || cut_off || !is_agents || s->session_count == SESSIONS_SHOWN)
         return 0;
     s->sessions[s->session_count++] = (struct seen_session){
         .id = session->id,

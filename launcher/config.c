@@ -25,6 +25,11 @@ static const struct config defaults = {
     .sandbox = {.memory_bytes = 8 * GIB, .processes = 4096, .files = 65536, .tmp_bytes = 2 * GIB},
     .network = {.defaults = true},
     .retention = RETENTION_DEFAULTS,
+    .container = {.memory_bytes = 8 * GIB,
+                  .cpus = 4,
+                  .processes = 512,
+                  .files = 65536,
+                  .tmp_bytes = 2 * GIB},
 };
 
 static int take_transport(struct config_reader *r, const struct config_place *at,
@@ -107,6 +112,7 @@ static const struct config_key top_keys[] = {
     {"sandbox", take_sandbox, offsetof(struct config, sandbox)},
     {"network", config_take_network, offsetof(struct config, network)},
     {"retention", config_take_retention, offsetof(struct config, retention)},
+    {"container", config_take_container, offsetof(struct config, container)},
 };
 
 static int fill_defaults(struct config *c, struct error *err)
@@ -127,6 +133,17 @@ void config_release(struct config *config)
     config->zone_count = 0;
     free_text(&config->journal.signing_key);
     net_wish_release(&config->network);
+    container_wish_release(&config->container);
+}
+
+int config_set_text(char **text, const char *value, struct error *err)
+{
+    char *copy = strdup(value);
+    if (!copy)
+        return error_say(err, ENOMEM, "no memory for the configuration");
+    free(*text);
+    *text = copy;
+    return 0;
 }
 
 static int line_of(const char *text, const char *at)

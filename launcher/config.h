@@ -17,6 +17,38 @@
 
 #define CONFIG_ZONE_LIMIT 256
 
+#define CONTAINER_LIST_LIMIT 64
+struct container_mount { /* both owned */
+    char *from;
+    char *to;
+};
+struct container_port {
+    uint16_t outside; /* of 127.0.0.1 */
+    uint16_t inside;
+};
+/* Of sessions in a container; texts are owned, NULL: not wished. */
+struct container_wish {
+    uint64_t memory_bytes;
+    uint64_t cpus;
+    uint64_t processes;
+    uint64_t files;
+    uint64_t tmp_bytes; /* of its /tmp, and of its home where that is not kept */
+    bool keep_home;
+    char *host; /* the Engine's socket */
+    char *apparmor;
+    char *selinux;
+    char *git_name;
+    char *git_email;
+    char *capabilities[CONTAINER_LIST_LIMIT];
+    size_t capability_count;
+    char *deny[CONTAINER_LIST_LIMIT]; /* system calls */
+    size_t deny_count;
+    struct container_port ports[CONTAINER_LIST_LIMIT];
+    size_t port_count;
+    struct container_mount mounts[CONTAINER_LIST_LIMIT];
+    size_t mount_count;
+};
+
 struct config {
     struct zone zones[CONFIG_ZONE_LIMIT]; /* paths owned */
     size_t zone_count;
@@ -36,7 +68,10 @@ struct config {
     } sandbox;
     struct net_wish network;
     struct gc_limits retention;
+    struct container_wish container;
 };
+
+void container_wish_release(struct container_wish *wish);
 
 /* *out is yours, config_release() it, also after an error. */
 MUST_USE int config_load(const struct workspace *w, struct config *out, struct error *err);
@@ -45,6 +80,9 @@ MUST_USE int config_load(const struct workspace *w, struct config *out, struct e
 MUST_USE int config_parse(const char *text, size_t bytes, const char *name, int root,
                           struct config *out, struct error *err);
 void config_release(struct config *config); /* CLEANUP(config_release) */
+
+/* In place of what the file says; *text is the configuration's. */
+MUST_USE int config_set_text(char **text, const char *value, struct error *err);
 
 /* "8g", "512m", "1048576": bytes. */
 bool config_parse_size(const char *text, uint64_t *out);

@@ -1,36 +1,17 @@
 /* config_network.c - the section "network" of the configuration. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "launcher/config_reader.h"
 
-/* What becomes of each text of a list. */
-typedef int take_item(struct config_reader *r, const struct config_place *at, const char *text,
-                      struct net_wish *wish);
-
-static int take_list(struct config_reader *r, const struct config_place *at, const cJSON *value,
-                     take_item *take, struct net_wish *wish)
+static int take_server(struct config_reader *r, const struct config_place *at, const cJSON *value,
+                       void *out)
 {
-    size_t number = 0;
-    if (!cJSON_IsArray(value))
-        return config_wrong(r, at, "must be a list, not %s", config_type_of(value));
-    for (const cJSON *item = value->child; item; item = item->next) {
-        char text[24];
-        snprintf(text, sizeof text, "%zu", ++number);
-        struct config_place here = {at, text};
-        if (!cJSON_IsString(item))
-            return config_wrong(r, &here, "must be a text, not %s", config_type_of(item));
-        TRY(take(r, &here, item->valuestring, wish));
-    }
-    return 0;
-}
-
-static int take_server(struct config_reader *r, const struct config_place *at, const char *text,
-                       struct net_wish *wish)
-{
+    struct net_wish *wish = out;
+    const char *text = NULL;
     struct in_addr address;
+    TRY(config_take_text(r, at, value, &text));
     if (inet_pton(AF_INET, text, &address) != 1 || address.s_addr == INADDR_ANY)
         return config_wrong(r, at, "must be the IPv4 address of a name server");
     if (ntohl(address.s_addr) >> 24 == 127)
@@ -43,11 +24,14 @@ static int take_server(struct config_reader *r, const struct config_place *at, c
     return 0;
 }
 
-static int take_domain(struct config_reader *r, const struct config_place *at, const char *text,
-                       struct net_wish *wish)
+static int take_domain(struct config_reader *r, const struct config_place *at, const cJSON *value,
+                       void *out)
 {
+    struct net_wish *wish = out;
+    const char *text = NULL;
     struct error why = ERROR_NONE;
     struct net_domain domain;
+    TRY(config_take_text(r, at, value, &text));
     if (wish->allow_count == NET_DOMAIN_LIMIT)
         return config_wrong(r, at, "more than %d domains", NET_DOMAIN_LIMIT);
     if (net_domain_parse(text, &domain, &why) < 0)
@@ -74,13 +58,13 @@ static int take_mode(struct config_reader *r, const struct config_place *at, con
 static int take_dns(struct config_reader *r, const struct config_place *at, const cJSON *value,
                     void *out)
 {
-    return take_list(r, at, value, take_server, out);
+    return config_take_list(r, at, value, take_server, out);
 }
 
 static int take_allow(struct config_reader *r, const struct config_place *at, const cJSON *value,
                       void *out)
 {
-    return take_list(r, at, value, take_domain, out);
+    return config_take_list(r, at, value, take_domain, out);
 }
 
 int config_take_network(struct config_reader *r, const struct config_place *at, const cJSON *value,

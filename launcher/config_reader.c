@@ -149,6 +149,32 @@ int config_take_path(struct config_reader *r, const struct config_place *at, con
     return *(char **)out ? 0 : error_say(r->err, ENOMEM, "no memory for the configuration");
 }
 
+int config_take_text(struct config_reader *r, const struct config_place *at, const cJSON *value,
+                     const char **out)
+{
+    if (!cJSON_IsString(value))
+        return config_wrong(r, at, "must be a text, not %s", config_type_of(value));
+    *out = value->valuestring;
+    return 0;
+}
+
+/* ---- lists ---- */
+
+int config_take_list(struct config_reader *r, const struct config_place *at, const cJSON *value,
+                     config_take *take, void *out)
+{
+    size_t number = 0;
+    if (!cJSON_IsArray(value))
+        return config_wrong(r, at, "must be a list, not %s", config_type_of(value));
+    for (const cJSON *item = value->child; item; item = item->next) {
+        char text[24];
+        snprintf(text, sizeof text, "%zu", ++number);
+        struct config_place here = {at, text};
+        TRY(take(r, &here, item, out));
+    }
+    return 0;
+}
+
 /* ---- objects ---- */
 
 /* Each member of an object, once, by the table that knows it. */

@@ -56,6 +56,11 @@ config_take config_take_count; /* uint64_t */
 config_take config_take_path;  /* char *, absolute, owned */
 MUST_USE int config_take_uint(struct config_reader *r, const struct config_place *at,
                               const cJSON *value, uint64_t low, uint64_t high, uint64_t *out);
+MUST_USE int config_take_text(struct config_reader *r, const struct config_place *at,
+                              const cJSON *value, const char **out);
+/* Each item of a list; its place is its number, from 1. */
+MUST_USE int config_take_list(struct config_reader *r, const struct config_place *at,
+                              const cJSON *value, config_take *take, void *out);
 /* One of a few words; their order is that of the enum. */
 MUST_USE int config_take_word(struct config_reader *r, const struct config_place *at,
                               const cJSON *value, const char *const *words, size_t count,
@@ -69,6 +74,7 @@ MUST_USE int config_take_members(struct config_reader *r, const struct config_pl
 config_take config_take_zones;   /* into r->config */
 config_take config_take_network; /* struct net_wish */
 config_take config_take_retention; /* struct gc_limits */
+config_take config_take_container; /* struct container_wish */
 MUST_USE int config_default_zones(struct config *c, struct error *err);
 
 #endif

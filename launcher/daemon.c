@@ -18,7 +18,7 @@
 #include "journal/journal.h"
 
 #define LOG_LIMIT (1024 * 1024)
-#define READY_FD 3 /* of the daemon */
+#define READY_FD 3 /* of the daemon: DAEMON_READY_FD */
 
 int daemon_check_fuse(struct error *err)
 {
@@ -90,22 +90,10 @@ static void exec_self(const char **argv)
     execv("/proc/self/exe", words.theirs);
 }
 
-static void become_daemon(const struct workspace *w, const struct daemon_options *options,
-                          int ready)
+static void become(const struct workspace *w, const char **argv, int ready)
 {
     struct error err = ERROR_NONE;
-    char ready_text[16];
     sigset_t none;
-    snprintf(ready_text, sizeof ready_text, "%d", READY_FD);
-    const char *argv[] = {
-        "ccfs",     "-w", w->path, "mount", "--foreground", "--ready-fd",
-        ready_text, NULL, NULL,    NULL,    NULL,
-    };
-    const char **more = argv + 7;
-    if (options->ends_with_sessions)
-        *more++ = "--ends-with-sessions";
-    *more++ = "--";
-    *more = options->mountpoint;
     setsid();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -150,10 +138,9 @@ static void reap(pid_t pid)
         continue;
 }
 
-int daemon_start(const struct workspace *w, const struct daemon_options *options, struct error *err)
+int daemon_launch(const struct workspace *w, const char **argv, struct error *err)
 {
     int ends[2];
-    TRY(daemon_check_fuse(err));
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set(err, errno, "make a pipe");
     CLEANUP(fd_close) int hears = ends[0];
@@ -165,10 +152,31 @@ int daemon_start(const struct workspace *w, const struct daemon_options *options
         /* twice, so that the daemon is nobody's child: no one must reap it */
         pid_t pid = fork();
         if (pid == 0)
-            become_daemon(w, options, says);
+            become(w, argv, says);
         _exit(pid < 0 ? EXIT_FAILED : EXIT_DONE);
     }
     fd_close(&says);
     reap(between);
     return hear(hears, err);
+}
+
+int daemon_start(const struct workspace *w, const struct daemon_options *options, struct error *err)
+{
+    const char *argv[] = {
+        "ccfs",          "-w", w->path, "mount", "--foreground", "--ready-fd",
+        DAEMON_READY_FD, NULL, NULL,    NULL,    NULL,
+    };
+    const char **more = argv + 7;
+    if (options->ends_with_sessions)
+        *more++ = "--ends-with-sessions";
+    *more++ = "--";
+    *more = options->mountpoint;
+    TRY(daemon_check_fuse(err));
+    return daemon_launch(w, argv, err);
+}
+
+void daemon_tell_ready(int fd)
+{
+    const char word = '+';
+    (void)!fd_write_all(fd, &word, 1);
 }

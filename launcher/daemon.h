@@ -13,7 +13,13 @@ struct daemon_options {
 MUST_USE int daemon_start(const struct workspace *w, const struct daemon_options *options,
                           struct error *err);
 
-/* Tells whoever waits in daemon_start() why this process ends.  fd: its side of the pipe. */
+/* The same for any verb of ours that stays: argv is its words, with "--ready-fd" DAEMON_READY_FD among
+ * them. */
+#define DAEMON_READY_FD "3"
+MUST_USE int daemon_launch(const struct workspace *w, const char **argv, struct error *err);
+
+/* Tells whoever waits in daemon_launch() that all is there, or why this process ends.  fd: its side of the pipe. */
+void daemon_tell_ready(int fd);
 void daemon_tell(int fd, const struct error *err);
 
 /* -ENOENT with a hint unless this process can mount: /dev/fuse, fusermount3. */

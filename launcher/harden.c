@@ -88,6 +88,12 @@ static const char *const allowed[] = {
 };
 /* clang-format on */
 
+const char *const *harden_allowed_names(size_t *count)
+{
+    *count = COUNT_OF(allowed);
+    return allowed;
+}
+
 /* One argument of an allowed call, compared with value where mask has bits. */
 struct refusal {
     const char *name;

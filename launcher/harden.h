@@ -5,6 +5,7 @@
 #define LAUNCHER_HARDEN_H
 
 #include "journal/base/error.h"
+#include "journal/base/strbuf.h"
 #include "launcher/config.h"
 
 /* Two BPF programs in files of memory, to be given to bwrap --add-seccomp-fd; *out: fd_close().
@@ -12,6 +13,12 @@
  * so that programs fall back.  Refused: arguments of allowed calls that reach out of a sandbox. */
 MUST_USE int harden_allowed(int *out, struct error *err);
 MUST_USE int harden_refused(int *out, struct error *err);
+
+/* The same table as a profile for the Docker Engine (JSON), without the calls in deny.  A name that
+ * stands in no table is an error: it would deny nothing. */
+MUST_USE int harden_profile(char *const *deny, size_t count, struct strbuf *out, struct error *err);
+/* Names in the table. */
+const char *const *harden_allowed_names(size_t *count);
 
 /* Of this process and all that it starts.  with_memory: where no cgroup bounds the session, its
  * memory is bounded process by process. */

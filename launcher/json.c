@@ -87,6 +87,11 @@ void json_bytes(struct json *j, const char *key, const void *data, size_t bytes)
     put(j, key, text.failed ? NULL : cJSON_CreateString(strbuf_text(&text)));
 }
 
+void json_exact(struct json *j, const char *key, const char *utf8)
+{
+    put(j, key, cJSON_CreateString(utf8));
+}
+
 void json_text(struct json *j, const char *key, const char *text)
 {
     if (!text)

@@ -27,8 +27,13 @@ void pidfd_wait_gone(int fd)
     (void)pidfd_wait(fd, -1);
 }
 
+int pidfd_signal(int fd, int signal)
+{
+    return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+}
+
 void pidfd_kill(int fd)
 {
     if (fd >= 0)
-        (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+        (void)pidfd_signal(fd, SIGKILL);
 }

@@ -20,6 +20,15 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
     return overlong || surrogate || beyond ? 0 : n;
 }
 
+bool text_is_utf8(const void *data, size_t bytes)
+{
+    const unsigned char *s = data;
+    size_t n = 1;
+    for (size_t i = 0; i < bytes && n > 0; i += n)
+        n = utf8_sequence(s + i, bytes - i);
+    return n > 0;
+}
+
 static unsigned code_point(const unsigned char *s, size_t n)
 {
     static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};

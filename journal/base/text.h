@@ -16,6 +16,7 @@ void text_escape(struct strbuf *out, const void *data, size_t bytes);
 /* Of a whole text: newlines, tabs and backslashes stay, so it cannot be taken back. */
 void text_escape_content(struct strbuf *out, const void *data, size_t bytes);
 bool text_unescape(struct strbuf *out, const char *text); /* false: not such a text */
+bool text_is_utf8(const void *data, size_t bytes);
 /* Columns that text takes on a terminal: counts UTF-8 characters. */
 size_t text_columns(const char *text);
 

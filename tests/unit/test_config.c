@@ -82,6 +82,29 @@ static void every_key_reaches_its_place(void **state)
     assert_int_equal(house->config.sandbox.tmp_bytes, 128 << 20);
 }
 
+static void a_container_is_bounded_and_gets_only_what_is_named(void **state)
+{
+    struct house *house = *state;
+    const struct container_wish *wish = &house->config.container;
+    assert_int_equal(parse(house, "{}"), 0);
+    assert_int_equal(wish->memory_bytes, UINT64_C(8) << 30);
+    assert_int_equal(wish->cpus, 4);
+    assert_int_equal(wish->processes, 512);
+    assert_int_equal(wish->capability_count + wish->port_count + wish->mount_count, 0);
+    assert_int_equal(
+        parse(house, "{\"container\":{\"cpus\":2,\"capabilities\":[\"CAP_NET_BIND_SERVICE\"],"
+                     "\"ports\":[8080,\"9000:80\"],\"mounts\":[{\"from\":\"/a\",\"to\":\"/b\"}],"
+                     "\"deny_calls\":[\"ptrace\"],\"selinux\":\"level:s0:c100,c200\"}}"),
+        0);
+    assert_int_equal(wish->cpus, 2);
+    assert_string_equal(wish->capabilities[0], "NET_BIND_SERVICE");
+    assert_int_equal(wish->ports[0].inside, 8080);
+    assert_int_equal(wish->ports[1].outside, 9000);
+    assert_int_equal(wish->ports[1].inside, 80);
+    assert_string_equal(wish->mounts[0].to, "/b");
+    assert_string_equal(wish->selinux, "level:s0:c100,c200");
+}
+
 static void the_network_is_a_mode_its_name_servers_and_its_domains(void **state)
 {
     struct house *house = *state;
@@ -178,6 +201,22 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"{\"network\":{\"allow\":[\"a.example\",7]}}", "network.allow.2: must be a text"},
         {"{\"network\":{\"allow\":[\"https://a.example\"]}}",
          "network.allow.1: name the host alone"},
+        {"{\"container\":{\"cpus\":0}}", "container.cpus: must be"},
+        {"{\"container\":{\"capabilities\":[\"SYS_ADMIN\"]}}",
+         "container.capabilities.1: SYS_ADMIN would let the agent out"},
+        {"{\"container\":{\"capabilities\":[\"CAP_ALL\"]}}", "ALL would let the agent out"},
+        {"{\"container\":{\"capabilities\":[\"chown\"]}}", "must be the name of a capability"},
+        {"{\"container\":{\"ports\":[0]}}", "container.ports.1: must be a port"},
+        {"{\"container\":{\"ports\":[\"80:70000\"]}}", "container.ports.1: must be a port"},
+        {"{\"container\":{\"ports\":[\"0.0.0.0:80:80\"]}}", "container.ports.1: must be a port"},
+        {"{\"container\":{\"mounts\":[{\"from\":\"/a\"}]}}", "wants \"from\" and \"to\""},
+        {"{\"container\":{\"mounts\":[{\"from\":\"/a/../b\",\"to\":\"/c\"}]}}",
+         "container.mounts.1: wants"},
+        {"{\"container\":{\"mounts\":[{\"from\":\"/a\",\"to\":\"/workspace/x\"}]}}",
+         "would cover the workspace"},
+        {"{\"container\":{\"apparmor\":\"a b\"}}", "container.apparmor: must be a plain word"},
+        {"{\"container\":{\"git_name\":\"a\\nb\"}}", "container.git_name: must be on one line"},
+        {"{\"container\":{\"deny_calls\":[\"rm -rf\"]}}", "must be the name of a system call"},
         {"", "not JSON near line 1"},
         {"{\n\n\"zones\":}", "not JSON near line 3"},
         {"{} {}", "something follows the object, on line 1"},
@@ -258,6 +297,7 @@ int main(void)
         STORY(an_empty_object_gives_the_defaults),
         STORY(every_key_reaches_its_place),
         STORY(the_network_is_a_mode_its_name_servers_and_its_domains),
+        STORY(a_container_is_bounded_and_gets_only_what_is_named),
         STORY(given_zones_replace_the_default_of_their_folder_and_add_others),
         STORY(what_is_wrong_is_refused_with_its_place),
         STORY(a_zone_behind_a_symlink_is_refused),

@@ -1,0 +1,37 @@
+/* child.c - see child.h. */
+#include "launcher/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int child_take_terminal(int terminal, struct error *err)
+{
+    if (terminal < 0)
+        return 0;
+    if (setsid() < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
+        return error_set(err, errno, "give the command a terminal");
+    for (int fd = 0; fd <= 2; fd++)
+        if (dup2(terminal, fd) < 0)
+            return error_set(err, errno, "give the command a terminal");
+    return 0;
+}
+
+int child_take_streams(const int *streams, struct error *err)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (streams[fd] >= 0 && dup2(streams[fd], fd) < 0)
+            return error_set(err, errno, "give the command its stdin, stdout and stderr");
+    return 0;
+}
+
+void child_reset_signals(void)
+{
+    sigset_t none;
+    for (int n = 1; n < NSIG; n++)
+        (void)signal(n, SIG_DFL); /* refused for the few that cannot be changed */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,14 @@
+/* child.h - what a child of ours does before it becomes, or serves, a session's command. */
+#ifndef LAUNCHER_CHILD_H
+#define LAUNCHER_CHILD_H
+
+#include "journal/base/error.h"
+
+/* Its controlling terminal and its stdio; -1: it has none. */
+MUST_USE int child_take_terminal(int terminal, struct error *err);
+/* Its stdin, stdout and stderr; -1: ours, as it is. */
+MUST_USE int child_take_streams(const int *streams, struct error *err);
+/* As if nobody had ever changed one. */
+void child_reset_signals(void);
+
+#endif

@@ -1,0 +1,159 @@
+/* keeper.c - see keeper.h. */
+#include "launcher/docker/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+#include "journal/base/log.h"
+#include "journal/journal.h"
+#include "launcher/attach.h"
+#include "launcher/daemon.h"
+#include "launcher/mountpoint.h"
+#include "launcher/pidfd.h"
+#include "launcher/session.h"
+
+struct keeper {
+    const struct keeper_order *order;
+    struct attach attach;
+    struct pod pod;
+    int lock;
+    int signals;
+    int ended; /* pidfd of the container's first process */
+};
+
+static void keeper_release(struct keeper *k)
+{
+    fd_close(&k->lock);
+    fd_close(&k->signals);
+    fd_close(&k->ended);
+    attach_close(&k->attach);
+}
+
+int session_lock(const struct workspace *w, int *out, struct error *err)
+{
+    TRY(workspace_act_as_owner(w, err));
+    int fd =
+        fd_open_beneath(w->root, STATE_FOLDER "/docker.lock", O_RDWR | O_CREAT | O_NONBLOCK, 0600);
+    workspace_act_as_self();
+    if (fd < 0)
+        return error_set(err, -fd, "open " STATE_FOLDER "/docker.lock");
+    *out = fd;
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return error_set(err, errno, "lock " STATE_FOLDER "/docker.lock");
+    return 0;
+}
+
+static int begin_session(struct keeper *k, struct error *err)
+{
+    const struct attach_session session = {
+        .name = k->order->names->agent,
+        .backend = "docker",
+        .command = k->order->names->agent,
+        .pid = k->pod.root,
+    };
+    return attach_begin(&k->attach, &session, err);
+}
+
+/* The mount that we found may be on its way out, because another session has just ended. */
+static int begin(struct keeper *k, struct error *err)
+{
+    const struct keeper_order *order = k->order;
+    int r = 0;
+    for (int i = 0; i < 5; i++) {
+        TRY(attach_open(order->workspace, &k->attach, err));
+        const struct pod_wish wish = {
+            .workspace = order->workspace,
+            .config = order->config,
+            .names = order->names,
+            .env = order->env,
+            .mountpoint = k->attach.mountpoint,
+        };
+        TRY(pod_open(order->engine, &wish, &k->pod, err));
+        r = begin_session(k, err);
+        if (r == 0)
+            return 0;
+        pod_close(order->engine, order->names, false, &k->pod);
+        attach_close(&k->attach);
+        if (r != -ESHUTDOWN && r != -EPIPE)
+            return r;
+    }
+    return r;
+}
+
+/* Meanwhile whatever the agent does in /workspace fails. */
+static int revive(struct keeper *k, struct error *err)
+{
+    log_line("the daemon of %s ended: starting it again", k->order->names->agent);
+    mountpoint_clean(k->attach.mountpoint);
+    attach_close(&k->attach);
+    k->attach = ATTACH_NONE;
+    TRY(attach_open(k->order->workspace, &k->attach, err));
+    TRY(begin_session(k, err));
+    TRY(pod_remount(k->pod.root, k->attach.mountpoint, err));
+    log_line("%s goes on as session %llu", k->order->names->agent,
+             (unsigned long long)k->attach.session);
+    return 0;
+}
+
+static int watch(struct keeper *k, struct error *err)
+{
+    struct backend_task task = BACKEND_TASK_NONE;
+    struct pty none = PTY_NONE;
+    int signal = 0;
+    k->ended = pidfd_of(k->pod.root);
+    if (k->ended < 0)
+        return error_set(err, errno, "watch the container");
+    task.ended = k->ended;
+    for (;;) {
+        struct session_watch w = {
+            .task = &task, .pty = &none, .signals = k->signals, .daemon = k->attach.daemon.fd};
+        if (session_watch(&w, &signal) != ENDING_MOUNT)
+            return 0;
+        TRY(error_prefix(err, revive(k, err), "the session was ended, its mount is lost"));
+    }
+}
+
+static int how_it_ended(struct keeper *k)
+{
+    struct pod_state state;
+    if (pod_look(k->order->engine, k->order->names, &state, NULL) < 0 || !state.there)
+        return EXIT_FAILED;
+    if (state.out_of_memory)
+        log_line("%s ran out of memory and was ended; more: container.memory",
+                 k->order->names->agent);
+    return state.exit_code;
+}
+
+int session_keep(const struct keeper_order *order, struct error *err)
+{
+    CLEANUP(keeper_release)
+    struct keeper k = {.order = order,
+                       .attach = ATTACH_NONE,
+                       .pod = POD_NONE,
+                       .lock = -1,
+                       .signals = -1,
+                       .ended = -1};
+    struct error later = ERROR_NONE;
+    TRY(session_signals(&k.signals, err));
+    TRY(session_lock(order->workspace, &k.lock, err));
+    int r = begin(&k, err);
+    if (r == 0 && order->ready >= 0)
+        daemon_tell_ready(order->ready);
+    fd_close(&k.lock);
+    if (r == 0)
+        r = watch(&k, err);
+    if (k.pod.root > 0)
+        pod_end(order->engine,
+                order->names); /* before its session: what it does last belongs to it */
+    int status = k.pod.root > 0 ? how_it_ended(&k) : EXIT_FAILED;
+    int ended = k.attach.daemon.fd >= 0 ? attach_end(&k.attach, status, &later) : 0;
+    if (k.pod.root > 0)
+        pod_close(order->engine, order->names, true, &k.pod);
+    if (r == 0 && ended < 0)
+        return error_say(err, later.code, "%s", later.message);
+    return r;
+}

@@ -1,0 +1,344 @@
+/* pod.c - see pod.h. */
+#include "launcher/docker/pod.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+#include "journal/base/log.h"
+#include "journal/base/text.h"
+#include "launcher/docker/image.h"
+#include "launcher/docker/network.h"
+#include "launcher/docker/pod_check.h"
+#include "launcher/harden.h"
+
+/* Everything that the bodies are made of. */
+struct plan {
+    struct spec spec;
+    struct net_policy policy;
+    struct strbuf seccomp;
+};
+#define PLAN_NONE ((struct plan){.policy = NET_POLICY_NONE})
+
+static void plan_release(struct plan *p)
+{
+    net_policy_release(&p->policy);
+    strbuf_release(&p->seccomp);
+}
+
+static int plan_make(const struct engine *e, const struct pod_wish *wish, struct plan *out,
+                     struct error *err)
+{
+    const struct container_wish *container = &wish->config->container;
+    if (wish->config->network.mode == NET_ALLOWLIST)
+        return error_say(err, EXIT_AS_ERROR(EXIT_PLATFORM),
+                         "a container knows no allowlist: --network internet or none");
+    TRY(net_policy_make(&wish->config->network, &out->policy, err));
+    TRY(pod_check_mounts(e, wish->workspace, container, err));
+    if (container->deny_count)
+        TRY(harden_profile(container->deny, container->deny_count, &out->seccomp, err));
+    out->spec = (struct spec){
+        .names = wish->names,
+        .workspace = wish->workspace,
+        .wish = container,
+        .policy = &out->policy,
+        .env = wish->env,
+        .mountpoint = wish->mountpoint,
+        .seccomp = container->deny_count ? strbuf_text(&out->seccomp) : NULL,
+    };
+    spec_fit(&out->spec, e);
+    return 0;
+}
+
+/* ---- looking ---- */
+
+int pod_look(const struct engine *e, const struct spec_names *names, struct pod_state *out,
+             struct error *err)
+{
+    CLEANUP(json_tree_free) struct cJSON *said = NULL;
+    *out = (struct pod_state){0};
+    int r = engine_call(e, "GET", NULL, &said, err, "/containers/%s/json", names->agent);
+    if (r == -ENOENT)
+        return 0;
+    TRY(r);
+    const struct cJSON *labels = json_at(said, "Config/Labels");
+    const char *part = json_at_text(labels, LABEL_PART);
+    const char *workspace = json_at_text(labels, LABEL_WORKSPACE);
+    if (!part || strcmp(part, "agent") != 0)
+        return error_say(err, EXIT_AS_ERROR(EXIT_CONFLICT),
+                         "there is a container %s that ccfs did not make: rename or remove it, or "
+                         "name the session (--name)",
+                         names->agent);
+    out->there = true;
+    out->running = json_at_bool(said, "State/Running");
+    out->paused = json_at_bool(said, "State/Paused");
+    out->out_of_memory = json_at_bool(said, "State/OOMKilled");
+    out->exit_code = (int)json_at_number(said, "State/ExitCode");
+    out->root = out->running ? (pid_t)json_at_number(said, "State/Pid") : 0;
+    snprintf(out->workspace, sizeof out->workspace, "%s", workspace ? workspace : "");
+    return 0;
+}
+
+bool pod_is_of(const struct pod_state *state, const struct workspace *w)
+{
+    CLEANUP(strbuf_release) struct strbuf ours = STRBUF_EMPTY;
+    text_escape(&ours, w->path, strlen(w->path)); /* as the label has it */
+    return strcmp(strbuf_text(&ours), state->workspace) == 0;
+}
+
+static int check_free(const struct engine *e, const struct pod_wish *wish, struct error *err)
+{
+    struct pod_state state;
+    CLEANUP(strbuf_release) struct strbuf theirs = STRBUF_EMPTY;
+    TRY(pod_look(e, wish->names, &state, err));
+    text_escape(&theirs, state.workspace, strlen(state.workspace));
+    if (state.running && !pod_is_of(&state, wish->workspace))
+        return error_say(err, EXIT_AS_ERROR(EXIT_BUSY),
+                         "%s runs already, on the workspace %s: name this session (--name)",
+                         wish->names->agent, strbuf_text(&theirs));
+    if (state.running)
+        return error_say(err, EXIT_AS_ERROR(EXIT_BUSY),
+                         "%s runs already; use it (ccfs shell, ccfs claude), or ccfs stop",
+                         wish->names->agent);
+    return 0;
+}
+
+/* ---- single containers ---- */
+
+static int drop(const struct engine *e, const char *name, struct error *err)
+{
+    int r = engine_call(e, "DELETE", NULL, NULL, err, "/containers/%s?force=1&v=1", name);
+    if (r == -ENOENT)
+        return 0;
+    if (r == -EEXIST && err && strstr(err->message, "already in progress"))
+        return 0;
+    return r;
+}
+
+int pod_sweep_rest(const struct engine *e, const struct spec_names *names, struct error *err)
+{
+    TRY(drop(e, names->helper, err));
+    return drop(e, names->holder, err);
+}
+
+int pod_sweep(const struct engine *e, const struct spec_names *names, struct error *err)
+{
+    TRY(drop(e, names->agent, err));
+    return pod_sweep_rest(e, names, err);
+}
+
+int pod_drop_home(const struct engine *e, const struct spec_names *names, struct error *err)
+{
+    int r = engine_call(e, "DELETE", NULL, NULL, err, "/volumes/%s", names->home);
+    return r == -ENOENT ? 0 : r;
+}
+
+/* The Engine warns about limits that it cannot keep: never silently. */
+static void say_warnings(const struct cJSON *said)
+{
+    const struct cJSON *warnings = json_at(said, "Warnings");
+    for (const struct cJSON *w = json_first(warnings); w; w = json_next(w)) {
+        CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+        const char *text = json_text_of(w);
+        text_escape(&safe, text ? text : "", text ? strnlen(text, 300) : 0);
+        if (safe.bytes)
+            log_line("Docker: %s", strbuf_text(&safe));
+    }
+}
+
+static int create(const struct engine *e, const char *name, const struct strbuf *body,
+                  struct error *err)
+{
+    CLEANUP(json_tree_free) struct cJSON *said = NULL;
+    TRY(engine_call(e, "POST", body, &said, err, "/containers/create?name=%s", name));
+    say_warnings(said);
+    return 0;
+}
+
+/* Its stdin, attached before it starts: it cannot run without us. */
+static int start(const struct engine *e, const char *name, int *life, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf early = STRBUF_EMPTY;
+    TRY(engine_attach(e, NULL, life, &early, err, "/containers/%s/attach?stream=1&stdin=1", name));
+    return engine_call(e, "POST", NULL, NULL, err, "/containers/%s/start", name);
+}
+
+/* ---- the policy ---- */
+
+static bool keep_text(void *context, const char *data, size_t bytes)
+{
+    strbuf_add(context, data, bytes);
+    return ((struct strbuf *)context)->bytes < 4096;
+}
+
+static int say_why_not(const struct engine *e, const struct spec_names *names, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf said = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    struct http_request request = {
+        .method = "GET", .sink = keep_text, .sink_context = &said, .timeout_ms = 10000};
+    (void)!engine_stream(e, &request, NULL, "/containers/%s/logs?stderr=1&stdout=1", names->helper);
+    size_t skip = said.bytes > 8 ? 8 : 0; /* the head of a frame */
+    const char *text = strbuf_text(&said) + skip;
+    text_escape(&safe, text, strcspn(text, "\n"));
+    return error_say(err, EIO, "the network policy could not be loaded, so nothing was started: %s",
+                     safe.bytes ? strbuf_text(&safe) : "nft does not say why");
+}
+
+static int feed_policy(int *life, const struct net_policy *policy, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf rules = STRBUF_EMPTY;
+    net_policy_ruleset(policy, &rules);
+    if (rules.failed)
+        return error_say(err, ENOMEM, "no memory for the network policy");
+    for (size_t sent = 0; sent < rules.bytes;) {
+        ssize_t n = send(*life, rules.data + sent, rules.bytes - sent, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            usleep(10000);
+            continue;
+        }
+        if (n <= 0)
+            return error_set(err, errno, "send the network policy");
+        sent += (size_t)n;
+    }
+    if (shutdown(*life, SHUT_WR) < 0)
+        return error_set(err, errno, "send the network policy");
+    return 0;
+}
+
+static int load_policy(const struct engine *e, const struct plan *plan, struct error *err)
+{
+    const struct spec_names *names = plan->spec.names;
+    CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+    CLEANUP(fd_close) int life = -1;
+    CLEANUP(json_tree_free) struct cJSON *ended = NULL;
+    TRY(spec_helper(&plan->spec, &body, err));
+    TRY(create(e, names->helper, &body, err));
+    TRY(start(e, names->helper, &life, err));
+    TRY(feed_policy(&life, &plan->policy, err));
+    TRY(engine_call(e, "POST", NULL, &ended, err, "/containers/%s/wait", names->helper));
+    const struct cJSON *code = json_at(ended, "StatusCode");
+    if (!json_is_number(code) || json_at_number(ended, "StatusCode") != 0)
+        return say_why_not(e, names, err);
+    return drop(e, names->helper, err);
+}
+
+/* ---- the whole ---- */
+
+static int open_holder(const struct engine *e, const struct plan *plan, struct pod *pod,
+                       struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+    TRY(spec_holder(&plan->spec, &body, err));
+    TRY(create(e, plan->spec.names->holder, &body, err));
+    return start(e, plan->spec.names->holder, &pod->holder_life, err);
+}
+
+static int open_agent(const struct engine *e, const struct plan *plan, struct pod *pod,
+                      struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+    struct pod_state state;
+    TRY(spec_agent(&plan->spec, &body, err));
+    TRY(create(e, plan->spec.names->agent, &body, err));
+    TRY(start(e, plan->spec.names->agent, &pod->agent_life, err));
+    TRY(pod_look(e, plan->spec.names, &state, err));
+    pod->root = state.root;
+    return state.root > 0 ? 0 : error_say(err, EIO, "the container ended at once; see: ccfs logs");
+}
+
+static int open_all(const struct engine *e, const struct plan *plan, struct pod *pod,
+                    struct error *err)
+{
+    TRY(pod_sweep(e, plan->spec.names, err));
+    if (plan->policy.mode != NET_NONE)
+        TRY(network_ensure(e, err));
+    TRY(open_holder(e, plan, pod, err));
+    TRY(load_policy(e, plan, err));
+    return open_agent(e, plan, pod, err);
+}
+
+int pod_check(const struct engine *e, const struct pod_wish *wish, struct error *err)
+{
+    CLEANUP(plan_release) struct plan plan = PLAN_NONE;
+    TRY(image_check(e, err));
+    TRY(check_free(e, wish, err));
+    TRY(plan_make(e, wish, &plan, err));
+    if (plan.policy.mode != NET_NONE && plan.policy.dns_count == 0)
+        log_line("this session has no name server: the host's is on its own loopback, which no "
+                 "session reaches; name one as network.dns");
+    if (wish->workspace->owner == 0)
+        log_line("the workspace is root's, so the session works under root's user id, without any "
+                 "of root's rights");
+    return 0;
+}
+
+int pod_open(const struct engine *e, const struct pod_wish *wish, struct pod *out,
+             struct error *err)
+{
+    CLEANUP(plan_release) struct plan plan = PLAN_NONE;
+    TRY(image_check(e, err));
+    TRY(check_free(e, wish, err));
+    TRY(plan_make(e, wish, &plan, err));
+    *out = POD_NONE;
+    int r = open_all(e, &plan, out, err);
+    if (r < 0)
+        pod_close(e, wish->names, false, out);
+    return r;
+}
+
+void pod_end(const struct engine *e, const struct spec_names *names)
+{
+    (void)!engine_call(e, "POST", NULL, NULL, NULL, "/containers/%s/kill", names->agent);
+}
+
+void pod_close(const struct engine *e, const struct spec_names *names, bool keep, struct pod *pod)
+{
+    fd_close(&pod->agent_life);
+    fd_close(&pod->holder_life);
+    if (keep)
+        pod_end(e, names);
+    else
+        (void)!drop(e, names->agent, NULL);
+    (void)!drop(e, names->helper, NULL);
+    (void)!drop(e, names->holder, NULL);
+    *pod = POD_NONE;
+}
+
+/* ---- as it would be asked for ---- */
+
+static void print_request(const char *what, const char *path, const struct strbuf *body)
+{
+    printf("{\"request\":\"POST %s%s\",\"body\":%.*s}\n", path, what,
+           (int)(body->bytes ? body->bytes - 1 : 0), strbuf_text(body));
+}
+
+int pod_print(const struct engine *e, const struct pod_wish *wish, struct error *err)
+{
+    CLEANUP(plan_release) struct plan plan = PLAN_NONE;
+    char subnet[24];
+    char gateway[24];
+    TRY(plan_make(e, wish, &plan, err));
+    const struct {
+        const char *name;
+        int (*make)(const struct spec *s, struct strbuf *out, struct error *err);
+    } rows[] = {{wish->names->holder, spec_holder},
+                {wish->names->helper, spec_helper},
+                {wish->names->agent, spec_agent}};
+    if (plan.policy.mode != NET_NONE) {
+        CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+        network_subnet(0, subnet, gateway);
+        TRY(spec_network(subnet, gateway, &body, err));
+        print_request("", "/networks/create", &body);
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+        TRY(rows[i].make(&plan.spec, &body, err));
+        print_request(rows[i].name, "/containers/create?name=", &body);
+    }
+    return 0;
+}

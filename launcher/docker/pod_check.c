@@ -1,0 +1,58 @@
+/* pod_check.c - see pod_check.h. */
+#include "launcher/docker/pod_check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "journal/base/text.h"
+
+static bool is_in(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    if (strcmp(folder, "/") == 0)
+        return true;
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static int refuse(const char *path, const char *why, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    text_escape(&safe, path, strlen(path));
+    return error_say(err, EXIT_AS_ERROR(EXIT_CONFIG), "container.mounts: %.300s %s",
+                     strbuf_text(&safe), why);
+}
+
+static int check_one(const struct engine *e, const struct workspace *w, const char *path,
+                     struct error *err)
+{
+    static const char *const kernels[] = {"/proc", "/sys", "/dev", "/run", "/var/run"};
+    char truly[PATH_MAX];
+    char socket[PATH_MAX];
+    struct stat st;
+    if (!realpath(path, truly) || stat(truly, &st) < 0)
+        return refuse(path, "is not there", err);
+    if (S_ISSOCK(st.st_mode) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return refuse(path, "is neither a file nor a folder", err);
+    if (is_in(truly, w->path) || is_in(w->path, truly))
+        return refuse(path, "is or holds the workspace: sessions reach it through the mount only",
+                      err);
+    if (realpath(e->socket, socket) && is_in(socket, truly))
+        return refuse(path, "holds the Engine's socket, with which a container owns the machine",
+                      err);
+    for (size_t i = 0; i < COUNT_OF(kernels); i++)
+        if (is_in(truly, kernels[i]) || is_in(kernels[i], truly))
+            return refuse(path, "is or holds what the system keeps its sockets and devices in",
+                          err);
+    return 0;
+}
+
+int pod_check_mounts(const struct engine *e, const struct workspace *w,
+                     const struct container_wish *wish, struct error *err)
+{
+    for (size_t i = 0; i < wish->mount_count; i++)
+        TRY(check_one(e, w, wish->mounts[i].from, err));
+    return 0;
+}

@@ -1,0 +1,387 @@
+/* spec.c - see spec.h. */
+#include "launcher/docker/spec.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "journal/base/log.h"
+#include "launcher/json.h"
+
+#define HOME "/home/agent"
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+int spec_names_make(const char *name, struct spec_names *out, struct error *err)
+{
+    size_t n = name ? strlen(name) : 0;
+    if (n > 40 || (n > 0 && strspn(name, NAME_LETTERS) != n))
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "a session in a container wants a name of up to 40 letters, digits, '_', "
+                         "'.' and '-'");
+    snprintf(out->agent, sizeof out->agent, DOCKER_CONTAINER "%s%s", n ? "-" : "", n ? name : "");
+    snprintf(out->holder, sizeof out->holder, "%.70s-net", out->agent);
+    snprintf(out->helper, sizeof out->helper, "%.70s-nft", out->agent);
+    snprintf(out->home, sizeof out->home, "%.70s-home", out->agent);
+    return 0;
+}
+
+/* The Engine, which has to set it, is bounded as we are: it says nothing of that itself. */
+static void fit_files(struct spec *s)
+{
+    struct rlimit limit;
+    s->files = s->wish->files;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= s->files)
+        return;
+    log_line("this machine lets a process open %" PRIu64 " files: the session gets these, not "
+             "%" PRIu64,
+             (uint64_t)limit.rlim_max, s->files);
+    s->files = limit.rlim_max;
+}
+
+void spec_fit(struct spec *s, const struct engine *e)
+{
+    s->memory_bytes = s->wish->memory_bytes;
+    s->cpus = s->wish->cpus;
+    fit_files(s);
+    if (e->memory_bytes && s->memory_bytes > e->memory_bytes) {
+        log_line("this machine has %" PRIu64 " MiB of memory: the session gets that, not %" PRIu64
+                 " MiB",
+                 e->memory_bytes >> 20, s->memory_bytes >> 20);
+        s->memory_bytes = e->memory_bytes;
+    }
+    if (e->cpus && s->cpus > e->cpus) {
+        log_line("this machine has %" PRIu64 " CPUs: the session gets these, not %" PRIu64, e->cpus,
+                 s->cpus);
+        s->cpus = e->cpus;
+    }
+}
+
+static int finish(struct json *j, struct strbuf *out, struct error *err)
+{
+    return json_line(j, out, err);
+}
+
+static void add_list(struct json *j, const char *key, const char *const *items, size_t count)
+{
+    json_begin_array(j, key);
+    for (size_t i = 0; i < count; i++)
+        json_exact(j, NULL, items[i]);
+    json_end(j);
+}
+
+static void add_labels(struct json *j, const struct spec *s, const char *part)
+{
+    char owner[16];
+    snprintf(owner, sizeof owner, "%u", s->workspace->owner);
+    json_begin_object(j, "Labels");
+    json_text(j, LABEL_PART, part);
+    json_text(j, LABEL_VERSION, CCFS_VERSION);
+    json_text(j, LABEL_WORKSPACE, s->workspace->path);
+    json_text(j, LABEL_SESSION, s->names->agent);
+    json_text(j, LABEL_OWNER, owner);
+    json_end(j);
+}
+
+int spec_network(const char *subnet, const char *gateway, struct strbuf *out, struct error *err)
+{
+    CLEANUP(json_free) struct json *j = json_new();
+    json_text(j, "Name", DOCKER_NETWORK);
+    json_text(j, "Driver", "bridge");
+    json_bool(j, "CheckDuplicate", true);
+    json_bool(j, "EnableIPv6", false);
+    json_begin_object(j, "IPAM");
+    json_begin_array(j, "Config");
+    json_begin_object(j, NULL);
+    json_text(j, "Subnet", subnet);
+    json_text(j, "Gateway", gateway);
+    json_end(j);
+    json_end(j);
+    json_end(j);
+    json_begin_object(j, "Options");
+    json_text(j, "com.docker.network.bridge.name", DOCKER_BRIDGE);
+    json_text(j, "com.docker.network.bridge.enable_icc", "false");
+    json_text(j, "com.docker.network.bridge.host_binding_ipv4", "127.0.0.1");
+    json_end(j);
+    json_begin_object(j, "Labels");
+    json_text(j, LABEL_PART, "network");
+    json_text(j, LABEL_VERSION, CCFS_VERSION);
+    json_end(j);
+    return finish(j, out, err);
+}
+
+/* ---- what all three containers have ---- */
+
+/* By itself, none of them would end before its stdin does. */
+static void add_body(struct json *j, const struct spec *s, const char *part,
+                     const char *const *command, size_t words)
+{
+    char user[32];
+    snprintf(user, sizeof user, "%u:%u", s->workspace->owner, s->workspace->group);
+    json_text(j, "Image", DOCKER_IMAGE ":" DOCKER_IMAGE_TAG);
+    json_begin_array(j, "Entrypoint");
+    json_end(j);
+    add_list(j, "Cmd", command, words);
+    json_text(j, "User", strcmp(part, "helper") == 0 ? "0:0" : user);
+    json_text(j, "WorkingDir", "/");
+    json_bool(j, "Tty", false);
+    json_bool(j, "OpenStdin", true);
+    json_bool(j, "StdinOnce", true);
+    json_bool(j, "AttachStdin", true);
+    add_labels(j, s, part);
+}
+
+static void add_ulimits(struct json *j, uint64_t files)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } limits[] = {{"nofile", files}, {"core", 0}};
+    json_begin_array(j, "Ulimits");
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        json_begin_object(j, NULL);
+        json_text(j, "Name", limits[i].name);
+        json_uint(j, "Soft", limits[i].value);
+        json_uint(j, "Hard", limits[i].value);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void add_security(struct json *j, const struct spec *s, bool agent)
+{
+    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
+    json_begin_array(j, "SecurityOpt");
+    json_text(j, NULL, "no-new-privileges:true");
+    if (agent && s->seccomp) {
+        strbuf_add_format(&text, "seccomp=%s", s->seccomp);
+        json_exact(j, NULL, strbuf_text(&text));
+    }
+    if (agent && s->wish->apparmor) {
+        strbuf_clear(&text);
+        strbuf_add_format(&text, "apparmor=%s", s->wish->apparmor);
+        json_exact(j, NULL, strbuf_text(&text));
+    }
+    if (agent && s->wish->selinux) {
+        strbuf_clear(&text);
+        strbuf_add_format(&text, "label=%s", s->wish->selinux);
+        json_exact(j, NULL, strbuf_text(&text));
+    }
+    json_end(j);
+}
+
+struct bounds {
+    uint64_t memory_bytes;
+    uint64_t nano_cpus;
+    uint64_t processes;
+    uint64_t files;
+};
+
+static void add_bounds(struct json *j, const struct bounds *b)
+{
+    json_uint(j, "Memory", b->memory_bytes);
+    json_uint(j, "MemorySwap", b->memory_bytes); /* both together: no swap beyond it */
+    json_uint(j, "NanoCpus", b->nano_cpus);
+    json_uint(j, "PidsLimit", b->processes);
+    add_ulimits(j, b->files);
+    json_bool(j, "ReadonlyRootfs", true);
+    json_bool(j, "Init", true);
+    json_bool(j, "Privileged", false);
+    json_text(j, "IpcMode", "private");
+    json_text(j, "CgroupnsMode", "private");
+    json_begin_object(j, "RestartPolicy");
+    json_text(j, "Name", "no");
+    json_end(j);
+    json_begin_object(j, "LogConfig");
+    json_text(j, "Type", "json-file");
+    json_begin_object(j, "Config");
+    json_text(j, "max-size", "10m");
+    json_text(j, "max-file", "2");
+    json_end(j);
+    json_end(j);
+}
+
+static const struct bounds small = {64 << 20, 500000000, 16, 256};
+static const char *const all[] = {"ALL"};
+static const char *const net_admin[] = {"NET_ADMIN"};
+static const char *const idle[] = {"cat"};
+
+/* ---- the three ---- */
+
+/* "8080" or "8080:80": on the host's loopback only. */
+static void add_ports(struct json *j, const struct container_wish *wish, bool exposed)
+{
+    json_begin_object(j, exposed ? "ExposedPorts" : "PortBindings");
+    for (size_t i = 0; i < wish->port_count; i++) {
+        char inside[16];
+        char outside[16];
+        snprintf(inside, sizeof inside, "%u/tcp", wish->ports[i].inside);
+        snprintf(outside, sizeof outside, "%u", wish->ports[i].outside);
+        if (exposed) {
+            json_begin_object(j, inside);
+            json_end(j);
+            continue;
+        }
+        json_begin_array(j, inside);
+        json_begin_object(j, NULL);
+        json_text(j, "HostIp", "127.0.0.1");
+        json_text(j, "HostPort", outside);
+        json_end(j);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void add_dns(struct json *j, const struct net_policy *policy)
+{
+    json_begin_array(j, "Dns");
+    for (size_t i = 0; i < policy->dns_count; i++) {
+        char text[INET_ADDRSTRLEN];
+        if (inet_ntop(AF_INET, &policy->dns[i], text, sizeof text))
+            json_text(j, NULL, text);
+    }
+    json_end(j);
+}
+
+int spec_holder(const struct spec *s, struct strbuf *out, struct error *err)
+{
+    CLEANUP(json_free) struct json *j = json_new();
+    bool network = s->policy->mode != NET_NONE;
+    add_body(j, s, "holder", idle, COUNT_OF(idle));
+    json_text(j, "Hostname", "ccfs");
+    add_ports(j, s->wish, true);
+    json_begin_object(j, "HostConfig");
+    json_text(j, "NetworkMode", network ? DOCKER_NETWORK : "none");
+    json_bool(j, "AutoRemove", true);
+    add_list(j, "CapDrop", all, COUNT_OF(all));
+    add_security(j, s, false);
+    add_bounds(j, &small);
+    if (network) {
+        add_dns(j, s->policy);
+        add_ports(j, s->wish, false);
+    }
+    json_end(j);
+    return finish(j, out, err);
+}
+
+static void add_shared_network(struct json *j, const struct spec *s)
+{
+    char mode[SPEC_NAME_LIMIT + 16];
+    snprintf(mode, sizeof mode, "container:%s", s->names->holder);
+    json_text(j, "NetworkMode", mode);
+}
+
+/* Reads the rules back: what is loaded is what it says. */
+int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
+{
+    static const char *const load[] = {"/bin/sh", "-c",
+                                       "nft -f - && nft list table inet ccfs >/dev/null"};
+    CLEANUP(json_free) struct json *j = json_new();
+    add_body(j, s, "helper", load, COUNT_OF(load));
+    json_begin_object(j, "HostConfig");
+    add_shared_network(j, s);
+    json_bool(j, "AutoRemove", false);
+    add_list(j, "CapDrop", all, COUNT_OF(all));
+    add_list(j, "CapAdd", net_admin, COUNT_OF(net_admin));
+    add_security(j, s, false);
+    add_bounds(j, &small);
+    json_end(j);
+    return finish(j, out, err);
+}
+
+static void add_environment(struct json *j, const struct spec *s)
+{
+    static const char *const fixed[] = {"HOME=" HOME,   "USER=agent",      "LOGNAME=agent",
+                                        "LANG=C.UTF-8", "SHELL=/bin/bash", "DISABLE_AUTOUPDATER=1"};
+    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
+    const struct {
+        const char *names[2];
+        const char *value;
+    } git[] = {
+        {{"GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"}, s->wish->git_name},
+        {{"GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"}, s->wish->git_email},
+    };
+    json_begin_array(j, "Env");
+    for (size_t i = 0; i < COUNT_OF(fixed); i++)
+        json_text(j, NULL, fixed[i]);
+    for (size_t i = 0; i < 2 * COUNT_OF(git); i++) {
+        if (!git[i / 2].value)
+            continue;
+        strbuf_clear(&text);
+        strbuf_add_format(&text, "%s=%s", git[i / 2].names[i % 2], git[i / 2].value);
+        json_exact(j, NULL, strbuf_text(&text));
+    }
+    for (size_t i = 0; s->env && i < s->env->count; i++)
+        json_exact(j, NULL, s->env->items[i]);
+    json_end(j);
+}
+
+/* Without noexec: programs are built and run there, too. */
+static void add_tmpfs(struct json *j, const struct spec *s)
+{
+    char options[160];
+    json_begin_object(j, "Tmpfs");
+    snprintf(options, sizeof options, "rw,exec,nosuid,nodev,mode=1777,size=%" PRIu64,
+             s->wish->tmp_bytes);
+    json_text(j, "/tmp", options);
+    snprintf(options, sizeof options, "rw,noexec,nosuid,nodev,mode=0755,uid=%u,gid=%u,size=%d",
+             s->workspace->owner, s->workspace->group, 64 << 20);
+    json_text(j, "/run", options);
+    snprintf(options, sizeof options, "rw,exec,nosuid,nodev,mode=0700,uid=%u,gid=%u,size=%" PRIu64,
+             s->workspace->owner, s->workspace->group, s->wish->tmp_bytes);
+    if (!s->wish->keep_home)
+        json_text(j, HOME, options);
+    json_end(j);
+}
+
+static void add_mount(struct json *j, const char *type, const char *from, const char *to,
+                      bool read_only)
+{
+    json_begin_object(j, NULL);
+    json_text(j, "Type", type);
+    json_exact(j, "Source", from);
+    json_exact(j, "Target", to);
+    json_bool(j, "ReadOnly", read_only);
+    json_end(j);
+}
+
+static void add_mounts(struct json *j, const struct spec *s)
+{
+    json_begin_array(j, "Mounts");
+    add_mount(j, "bind", s->mountpoint, "/workspace", false);
+    if (s->wish->keep_home)
+        add_mount(j, "volume", s->names->home, HOME, false);
+    for (size_t i = 0; i < s->wish->mount_count; i++)
+        add_mount(j, "bind", s->wish->mounts[i].from, s->wish->mounts[i].to, true);
+    json_end(j);
+}
+
+static void add_capabilities(struct json *j, const struct container_wish *wish)
+{
+    add_list(j, "CapDrop", all, COUNT_OF(all));
+    json_begin_array(j, "CapAdd");
+    for (size_t i = 0; i < wish->capability_count; i++)
+        json_exact(j, NULL, wish->capabilities[i]);
+    json_end(j);
+}
+
+int spec_agent(const struct spec *s, struct strbuf *out, struct error *err)
+{
+    CLEANUP(json_free) struct json *j = json_new();
+    const struct bounds bounds = {s->memory_bytes, s->cpus * 1000000000, s->wish->processes,
+                                  s->files};
+    add_body(j, s, "agent", idle, COUNT_OF(idle));
+    add_environment(j, s);
+    json_begin_object(j, "HostConfig");
+    add_shared_network(j, s);
+    json_bool(j, "AutoRemove", false);
+    add_capabilities(j, s->wish);
+    add_security(j, s, true);
+    add_bounds(j, &bounds);
+    add_tmpfs(j, s);
+    add_mounts(j, s);
+    json_end(j);
+    return finish(j, out, err);
+}

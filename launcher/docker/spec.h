@@ -1,0 +1,51 @@
+/* spec.h - what the Engine is asked to make for a session: request bodies, nothing else.
+ *
+ *   network   a bridge of ours, on which nobody reaches anybody
+ *   holder    owns the session's network namespace, and does nothing
+ *   helper    loads the network policy there, with NET_ADMIN, and ends
+ *   agent     works: no capability that was not asked for, read-only root, bounded in all it has
+ *
+ * Holder and agent run `cat`: they live as long as somebody of ours holds their stdin. */
+#ifndef LAUNCHER_DOCKER_SPEC_H
+#define LAUNCHER_DOCKER_SPEC_H
+
+#include "launcher/cli.h"
+#include "launcher/config.h"
+#include "launcher/docker/engine.h"
+#include "launcher/docker/names.h"
+
+#define SPEC_NAME_LIMIT 80
+
+/* The names of one session's things. */
+struct spec_names {
+    char agent[SPEC_NAME_LIMIT];  /* claude-code-env[-NAME] */
+    char holder[SPEC_NAME_LIMIT]; /* …-net */
+    char helper[SPEC_NAME_LIMIT]; /* …-nft */
+    char home[SPEC_NAME_LIMIT];   /* …-home: the volume, where it is wished */
+};
+/* name NULL or "": the first session.  -EINVAL: not a name that the Engine takes. */
+MUST_USE int spec_names_make(const char *name, struct spec_names *out, struct error *err);
+
+/* All borrowed. */
+struct spec {
+    const struct spec_names *names;
+    const struct workspace *workspace;
+    const struct container_wish *wish;
+    const struct net_policy *policy;
+    const struct cli_list *env;
+    const char *mountpoint;
+    const char *seccomp; /* a profile as JSON; NULL: the Engine's own */
+    uint64_t memory_bytes;
+    uint64_t cpus;
+    uint64_t files;
+};
+/* What the wish asks for, lowered to what the Engine's machine has, with a line for each. */
+void spec_fit(struct spec *s, const struct engine *e);
+
+MUST_USE int spec_network(const char *subnet, const char *gateway, struct strbuf *out,
+                          struct error *err);
+MUST_USE int spec_holder(const struct spec *s, struct strbuf *out, struct error *err);
+MUST_USE int spec_helper(const struct spec *s, struct strbuf *out, struct error *err);
+MUST_USE int spec_agent(const struct spec *s, struct strbuf *out, struct error *err);
+
+#endif

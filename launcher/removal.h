@@ -1,0 +1,10 @@
+/* removal.h - a folder, with everything in it. */
+#ifndef LAUNCHER_REMOVAL_H
+#define LAUNCHER_REMOVAL_H
+
+#include "journal/base/error.h"
+
+/* Follows no symlink and enters no other filesystem.  folder: open; path: where it lies. */
+MUST_USE int removal_of_folder(int folder, const char *path, struct error *err);
+
+#endif

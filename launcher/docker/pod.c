@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
@@ -109,14 +110,25 @@ static int check_free(const struct engine *e, const struct pod_wish *wish, struc
 
 /* ---- single containers ---- */
 
+/* The Engine removes by itself what ended; until it has, the name is taken. */
+static int wait_gone(const struct engine *e, const char *name, struct error *err)
+{
+    const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
+    for (int i = 0; i < 200; i++) {
+        int r = engine_call(e, "GET", NULL, NULL, err, "/containers/%s/json", name);
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        nanosleep(&moment, NULL);
+    }
+    return error_say(err, EBUSY, "the Engine does not finish to remove %s", name);
+}
+
 static int drop(const struct engine *e, const char *name, struct error *err)
 {
     int r = engine_call(e, "DELETE", NULL, NULL, err, "/containers/%s?force=1&v=1", name);
     if (r == -ENOENT)
         return 0;
-    if (r == -EEXIST && err && strstr(err->message, "already in progress"))
-        return 0;
-    return r;
+    return r == -EEXIST ? wait_gone(e, name, err) : r; /* removed by itself meanwhile */
 }
 
 int pod_sweep_rest(const struct engine *e, const struct spec_names *names, struct error *err)

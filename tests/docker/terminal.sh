@@ -1,0 +1,78 @@
+#!/bin/bash
+# terminal.sh - a person's terminal, and a session's in its container.
+# shellcheck source=tests/support/session.sh
+. "$(dirname "$0")/../support/session.sh"
+# shellcheck source=tests/support/docker.sh
+. "$(dirname "$0")/../support/docker.sh"
+need tmux
+given_folder
+chmod 755 "$work"
+given_engine
+given_image
+given_workspace
+chown -R 1000:1000 "$raw"
+
+socket=$work/tmux
+tmux_() {
+    tmux -S "$socket" -f /dev/null "$@"
+}
+end_terminal() {
+    local code=$?
+    tmux_ kill-server >/dev/null 2>&1 || true
+    (exit "$code")
+    end_docker_test
+}
+trap end_terminal EXIT
+
+shows() { # TEXT
+    tmux_ capture-pane -p -J | grep -qF -- "$1"
+}
+type_in() {
+    tmux_ send-keys -l -- "$1"
+    tmux_ send-keys Enter
+}
+
+expect 0 start
+tmux_ new-session -d -x 100 -y 30 "env PS1='outer> ' sh"
+tmux_ set-option -g window-size manual >/dev/null
+type_in "stty -a | tail -n +2 | cksum >'$work/stty.before'"
+
+# a shell with job control, in the size of ours
+type_in "'$CCFS' -w '$raw' shell; echo ended with \$?"
+until_true "no shell" shows '/workspace/Projects'
+type_in 'echo size $(stty size)'
+until_true "the size is wrong" shows 'size 30 100'
+tmux_ resize-window -x 90 -y 25
+until_true "the resize did not arrive" bash -c \
+    "tmux -S '$socket' send-keys -l 'echo size \$(stty size)'; tmux -S '$socket' send-keys Enter; sleep 0.3
+     tmux -S '$socket' capture-pane -p -J | grep -qF 'size 25 90'"
+type_in 'sleep 1000'
+sleep 0.5
+tmux_ send-keys C-c
+type_in 'echo code $?'
+until_true "Ctrl-C does not interrupt it" shows 'code 130'
+type_in 'exit 9'
+until_true "its exit code is lost" shows 'ended with 9'
+type_in "stty -a | tail -n +2 | cksum >'$work/stty.after'"
+until_true "no prompt" test -s "$work/stty.after"
+cmp -s "$work/stty.before" "$work/stty.after" || fail "the terminal is not as it was"
+
+# left running, and back
+tmux_ send-keys C-l
+type_in "'$CCFS' -w '$raw' exec -- sh -c 'echo here; sleep 1000'; echo left with \$?"
+until_true "no command" shows 'here'
+tmux_ send-keys C-p C-q
+until_true "it is not left" shows 'left with'
+docker top claude-code-env | grep -q 'sleep 1000' || fail "leaving it has ended it"
+
+# the terminal closes: the session stays
+type_in "'$CCFS' -w '$raw' shell"
+sleep 1
+tmux_ kill-server
+in_session 0 true
+
+# Claude Code without a key says so itself
+tmux_ new-session -d -x 100 -y 40 "'$CCFS' -w '$raw' run --backend docker -- claude -p hello; sleep 1000"
+until_true "Claude Code does not say that it has no key" bash -c \
+    "sleep 1; tmux -S '$socket' capture-pane -p -J | grep -qiE 'log ?in|api key'"
+expect 0 stop

@@ -12,7 +12,8 @@ static const char *const texts[] = {
     "{\"transport\":\"uring\",\"writes\":\"each\",\"durability\":\"strict\"}",
     "{\"journal\":{\"signing_key\":\"/home/u/key\"},\"sandbox\":{\"memory\":\"8g\","
     "\"processes\":512,\"files\":\"1k\",\"tmp\":\"512m\"}}",
-    "{\"network\":{\"mode\":\"allow\",\"domains\":[\"example.org\",\"*.example.com\"]}}",
+    "{\"network\":{\"mode\":\"allowlist\",\"allow\":[\"example.org\",\"*.example.com\"],\"dns\":["
+    "\"9.9.9.9\"]}}",
     "{\"zones\":{\"\\u0000\":\"ro\",\"../x\":\"rw\",\"\\ud800\":\"rw\"}}",
     "[[[[[[[[[[[[[[[[[[[[1e999,-0.0,null,true]]]]]]]]]]]]]]]]]]]]",
 };

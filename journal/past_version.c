@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/hasher.h"
 #include "journal/past_part.h"
 #include "journal/schema.h"
+#include "journal/tombstone.h"
 
 #define RANGES_EXACT 64 /* more are told as ones that cover them */
 
@@ -59,14 +62,32 @@ static int say_changed(uint64_t version, const struct kept_as *k, struct error *
                      k->event, version);
 }
 
+/* By which gc, and on which day. */
+static int say_dropped(struct past *p, uint64_t version, const struct kept_as *k,
+                       struct error *err)
+{
+    int64_t by = 0;
+    int64_t time = 0;
+    char day[32] = "";
+    struct tm local;
+    int r = tombstone_of_version(p->db, version, &by, &time, err);
+    if (r < 0)
+        return r;
+    const time_t seconds = clock_timespec(time).tv_sec;
+    if (r == 1 && localtime_r(&seconds, &local))
+        strftime(day, sizeof day, " on %Y-%m-%d %H:%M", &local);
+    return error_say(err, ENODATA,
+                     "what event #%" PRIu64 " destroyed is no longer there: its old content was "
+                     "dropped by gc%s (event #%" PRId64 ")",
+                     k->event, day, by);
+}
+
 int past_no_version(struct past *p, uint64_t version, struct error *err)
 {
     struct kept_as k;
     TRY(look_up(p, version, &k, err));
     if (k.state == VERSION_DROPPED)
-        return error_say(err, ENODATA,
-                         "what event #%" PRIu64 " destroyed is no longer in the vault: it expired",
-                         k.event);
+        return say_dropped(p, version, &k, err);
     if (k.state == VERSION_TORN)
         return error_say(err, ENODATA,
                          "what event #%" PRIu64

@@ -50,6 +50,8 @@ said " of 20.0 GiB"
 # what went is told by show and undo, and nothing is half done
 expect 0 show "$(removal a)"
 said "dropped by gc on"
+expect 1 cat Projects/a --at "#$(removal a)"
+warned "its old content was dropped by gc on"
 expect 4 undo --yes "$(removal a)" "$(removal d)"
 [[ $out$errs == *"its old content was dropped by gc on"* ]] || fail "undo does not say what went"
 [[ ! -e $mnt/Projects/d ]] || fail "half of an undo was done"

@@ -202,11 +202,18 @@ int past_find(struct past *p, const char *path, struct past_thing *out, struct e
     return find_in_slot(p, slot, out, err);
 }
 
-int past_find_object(struct past *p, uint64_t object, struct past_thing *out, struct error *err)
+int past_find_object(struct past *p, uint64_t object, const char *path, struct past_thing *out,
+                     struct error *err)
 {
     const struct thing *t = thing_of(&p->rewind, object);
     const struct link *link = t && t->node ? node_link_in(t->node, VIEW_PAST) : NULL;
-    return link ? thing_found(p, link->at[VIEW_PAST], t->node, out, err) : 0;
+    uint64_t found = 0;
+    if (link)
+        return thing_found(p, link->at[VIEW_PAST], t->node, out, err);
+    int r = !path || (t && t->node) ? 0 : past_find(p, path, out, err);
+    if (r == 1)
+        TRY(past_object_of(p, out->node, &found, err));
+    return r < 0 ? r : r == 1 && found == object;
 }
 
 int past_list(struct past *p, const struct past_thing *folder, past_each *each, void *context,

@@ -47,9 +47,10 @@ struct past_thing {
 
 /* What had that path (relative, sound; "" the workspace).  1, 0: nothing did, -errno. */
 MUST_USE int past_find(struct past *p, const char *path, struct past_thing *out, struct error *err);
-/* One name of an object that an event since the instant told of.  1, 0: it had none, -errno. */
-MUST_USE int past_find_object(struct past *p, uint64_t object, struct past_thing *out,
-                              struct error *err);
+/* A name that an object had: any, where an event since the instant told of it, else `path`, if it
+ * had that.  1, 0: it had none, -errno. */
+MUST_USE int past_find_object(struct past *p, uint64_t object, const char *path,
+                              struct past_thing *out, struct error *err);
 /* What was in a folder, in no order.  each() returns 0, or a number that ends it and is returned.
  */
 typedef int past_each(void *context, const struct past_thing *thing);

@@ -47,12 +47,19 @@ int past_is_foreign(struct past *p, const struct node *node, bool *out, struct e
 
 /* ---- was it being written? ---- */
 
+/* When a session ends, the change time may tell of a rename since, and the modification time may
+ * have been set.  It was over where the modification time is from before, or was set before and
+ * stayed. */
+#define UTIMENS_SINCE                                                                              \
+    "EXISTS (SELECT 1 FROM event u WHERE u.object=?1 AND u.id>e.id AND u.op=14 AND u.outcome=0"
+#define STILL_WRITTEN                                                                              \
+    "SELECT e.id FROM event e WHERE e.object=?1 AND e.id<?2 AND e.op IN (10,11) AND (e.outcome=3"  \
+    " OR e.outcome=0 AND e.a_ctime>?3 AND (e.a_mtime>?3 OR " UTIMENS_SINCE "))"                    \
+    " AND NOT " UTIMENS_SINCE " AND u.id<?2 AND u.a_mtime=e.a_mtime)) ORDER BY e.id DESC LIMIT 1"
+
 static int check_at_rest(struct past *p, uint64_t object, const char *path, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(p->db, "SELECT id FROM event WHERE object=?1 AND id<?2"
-                                    " AND op IN (10,11) AND (outcome=3 OR outcome=0 AND a_ctime>?3)"
-                                    " ORDER BY id DESC LIMIT 1");
+    CLEANUP(stmt_done) struct stmt s = db_query(p->db, STILL_WRITTEN);
     stmt_bind_int(&s, 1, (int64_t)object);
     stmt_bind_int(&s, 2, (int64_t)p->now.event);
     stmt_bind_int(&s, 3, p->now.time);

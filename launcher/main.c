@@ -38,6 +38,7 @@ static const struct command {
     {"status", cmd_status, "mounted where, sessions, size of the journal"},
     {"history", cmd_history, "what happened"},
     {"show", cmd_show, "one event in full"},
+    {"diff", cmd_diff, "what changed, line by line"},
     {"cat", cmd_cat, "what a file held at an earlier time"},
     {"restore", cmd_restore, "a file or folder as it was at an earlier time"},
     {"backup", cmd_backup, "the workspace as one archive"},

@@ -8,7 +8,7 @@ lines=$("$CCFS" | wc -l)
 ((lines == 12)) || fail "ccfs alone prints $lines lines, not 12"
 "$CCFS" --version | grep -qE '^ccfs [0-9]+\.[0-9]+' || fail "no version"
 
-for verb in init mount umount run status history show cat restore undo redo; do
+for verb in init mount umount run status history show diff cat restore undo redo; do
     text=$("$CCFS" "$verb" --help) || fail "$verb --help ends with $?"
     [[ $text == *"usage: ccfs $verb"* ]] || fail "$verb --help has no usage"
     [[ $text == *Examples:* ]] || fail "$verb --help has no examples"

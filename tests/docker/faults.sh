@@ -43,7 +43,7 @@ not_mounted
 # --- the subnet is taken ---
 expect 0 clean
 given_image
-ip link add taken type dummy
+ip link add taken type veth peer name taken-peer
 ip addr add 172.28.0.77/24 dev taken
 ip link set taken up
 expect 0 start

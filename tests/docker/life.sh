@@ -7,6 +7,9 @@
 no_mount() {
     [[ -z $(mountpoint_now) ]]
 }
+nothing_runs() {
+    [[ -z $(docker ps -q) ]]
+}
 given_folder
 chmod 755 "$work"
 given_engine
@@ -109,7 +112,7 @@ wait "$run" || code=$?
 # --- killed from outside ---
 docker kill claude-code-env >/dev/null
 until_true "its keeper does not notice" no_mount
-[[ -z $(docker ps -q) ]] || fail "the holder outlives its agent"
+until_true "the holder outlives its agent" nothing_runs
 
 # --- out of memory is said ---
 echo '{"container": {"memory": "64m"}}' >"$raw/.ccfs/config.json"
@@ -131,7 +134,7 @@ for job in $(jobs -p); do
 done
 [[ "${codes[*]}" == '0 8' || "${codes[*]}" == '8 0' ]] || fail "two starts: ${codes[*]}: $(cat "$work"/race.*)"
 expect 0 reset
-[[ -z $(docker ps -aq) ]] || fail "reset leaves containers"
+[[ -z $(docker ps -aq -f 'name=^/claude-code-env(-net|-nft)?$') ]] || fail "reset leaves containers"
 
 # --- a name or a network that is somebody else's ---
 docker run -d --network none --name claude-code-env claude-code-container sleep 1000 >/dev/null

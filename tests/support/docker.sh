@@ -52,6 +52,9 @@ end_docker_test() {
         done
         kill "$engine_job" 2>/dev/null || true
         wait "$engine_job" 2>/dev/null || true
+        # what an Engine that was killed had mounted, in this namespace
+        awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
+            xargs -r -n 1 umount -l 2>/dev/null || true
     fi
     (exit "$code")
     end_session_test

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <fuse_lowlevel.h>
@@ -80,9 +82,18 @@ bool passthrough_is_quiet(int fd)
     return true;
 }
 
+/* Where pages are never written out, a store into one that was read before leaves no trace at all:
+ * the file has its old time. */
+static bool stores_tell(const struct fusefs *fs)
+{
+    struct statfs s;
+    return fstatfs(fs->root, &s) == 0 && (unsigned long)s.f_type != TMPFS_MAGIC &&
+           (unsigned long)s.f_type != RAMFS_MAGIC;
+}
+
 bool passthrough_is_possible(const struct fusefs *fs)
 {
-    if (!fs->options->passthrough || !caller_has_capability(CAP_SYS_ADMIN))
+    if (!fs->options->passthrough || !caller_has_capability(CAP_SYS_ADMIN) || !stores_tell(fs))
         return false;
     CLEANUP(fd_close) int fd = openat(fs->root, STATE_FOLDER "/lock", O_RDONLY | O_CLOEXEC);
     /* The journal has it open for writing. */

@@ -10,7 +10,8 @@
 
 #include "fusefs/fs.h"
 
-/* Whether it may be asked for: privilege, and a filesystem on which is_quiet() can tell. */
+/* Whether it may be asked for: privilege, and a filesystem on which is_quiet() can tell and a store
+ * through a mapping shows in the times. */
 bool passthrough_is_possible(const struct fusefs *fs);
 
 /* fd: the inode, as the handle will have it; flags: as open(2); now: how it looks, NULL: not known.  Under

@@ -30,6 +30,14 @@ static int look(struct writing *w, const struct write_wish *wish, struct error *
     return r < 0 ? error_set(err, -r, "stat of a file that is about to be written") : 0;
 }
 
+/* A mapped page that is dirty takes further stores without a fault, and so without a new time; once
+ * it is being written out the next store tells.  A clone does that by itself, a copy does not. */
+static void make_stores_tell(const struct file *file, int fd)
+{
+    if (file->mappable > 0)
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+}
+
 static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy_limit,
                       struct error *err)
 {
@@ -49,6 +57,7 @@ static int begin(struct fusefs *fs, struct file *file, struct writing *w,
                  const struct write_wish *wish, int64_t copy_limit, struct error *err)
 {
     TRY(look(w, wish, err));
+    make_stores_tell(file, wish->fd); /* behind the look: what is stored from here on is newer */
     TRY(keep_whole(fs, w, wish->fd, copy_limit, err));
     w->unseen = true;
     int r = writing_record(fs, file, w, wish, err);

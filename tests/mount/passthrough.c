@@ -314,6 +314,66 @@ static void a_mapping_that_is_only_read_leaves_no_event(void **state)
     assert_no_write(m, "rw/file");
 }
 
+/* A page that is dirty already takes the next store without a fault, and its file keeps its time.
+ */
+static void a_store_behind_another_ones_open_is_recorded_too(void **state)
+{
+    struct mount *m = *state;
+    char *data = given_file(m, "rw/file", SMALL);
+    int fd = at_mount(m, "rw/file", O_RDWR);
+    char *map = mmap(NULL, SMALL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    memcpy(map, "first", 5);
+    sleep_ms(100);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int own = open(path_in(m->at, "rw/file"), O_RDWR);
+        (void)!write(ends[1], own < 0 ? "n" : "y", 1);
+        pause();
+    }
+    char opened = 'n';
+    assert_int_equal(read(ends[0], &opened, 1), 1);
+    assert_int_equal(opened, 'y');
+    memcpy(map, "other", 5);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(ends[0]);
+    close(ends[1]);
+    munmap(map, SMALL);
+    close(fd);
+    struct seen *s = events_when_ended(m);
+    assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 2);
+    memcpy(data, "first", 5);
+    assert_keeps(m, seen_find(s, OP_WRITE, "rw/file"), data, SMALL);
+    seen_free(&s);
+    free(data);
+}
+
+/* There a store into a page that was read before leaves the file's times as they were. */
+static void a_store_in_memory_alone_is_recorded(void **state)
+{
+    struct mount *m = mount_make("/dev/shm");
+    struct seen *s;
+    *state = m;
+    mount_start(m);
+    char *data = given_file(m, "rw/file", SMALL);
+    sleep_ms(100);
+    int fd = at_mount(m, "rw/file", O_RDWR);
+    char *map = mmap(NULL, SMALL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(map[0], data[0]);
+    memcpy(map, "stored", 6);
+    assert_int_equal(munmap(map, SMALL), 0);
+    close(fd);
+    struct event write = only_write(m, "rw/file", &s);
+    assert_keeps(m, &write, data, SMALL);
+    seen_free(&s);
+    free(data);
+}
+
 /* ---- several at once
  * --------------------------------------------------------------------------------- */
 
@@ -543,6 +603,8 @@ int main(void)
         MOUNTED(a_removed_file_that_is_still_written_spares_its_old_content),
         MOUNTED(a_mapping_that_outlives_its_file_is_still_recorded),
         MOUNTED(a_mapping_that_is_only_read_leaves_no_event),
+        MOUNTED(a_store_behind_another_ones_open_is_recorded_too),
+        cmocka_unit_test_teardown(a_store_in_memory_alone_is_recorded, end_of_mount),
         MOUNTED(a_large_file_keeps_only_its_blocks_beside_a_reader),
         MOUNTED(one_that_may_be_mapped_beside_a_reader_is_kept_whole),
         MOUNTED(opens_of_every_kind_never_get_in_each_others_way),

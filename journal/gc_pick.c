@@ -115,8 +115,11 @@ static int floor_of_sessions(struct gc *g, int64_t *floor, struct error *err)
                   g->limits->keep_sessions > INT64_MAX ? INT64_MAX
                                                        : (int64_t)g->limits->keep_sessions,
                   0, &session, err));
-    TRY(gc_number(g->db, "SELECT min(id) FROM event WHERE session = ?1 AND ?2 = 0", session, 0,
-                  &event, err));
+    /* of all of them: the oldest may have done nothing, or later than the others */
+    TRY(gc_number(g->db,
+                  "SELECT min((SELECT min(id) FROM event WHERE session = s.id)) FROM session s"
+                  " WHERE s.id >= ?1 AND s.backend <> 'mount' AND ?2 = 0",
+                  session, 0, &event, err));
     lower(floor, event);
     return 0;
 }

@@ -216,6 +216,22 @@ static void the_newest_sessions_are_held(void **state)
     assert_int_equal(kept(), 1);
 }
 
+static void an_idle_session_among_the_newest_bares_no_other(void **state)
+{
+    (void)state;
+    uint64_t idle = 0;
+    uint64_t busy = 0;
+    mediator_open(&m);
+    assert_int_equal(journal_session_begin(m.journal, "i", "sandbox", "true", 0, &idle, NULL), 0);
+    journal_session_end(m.journal, idle, 0);
+    assert_int_equal(journal_session_begin(m.journal, "b", "sandbox", "sh", 0, &busy, NULL), 0);
+    destroyed("of the session");
+    journal_session_end(m.journal, busy, 0);
+    struct gc_result result = gc((struct gc_limits){.vault_bytes = 1, .keep_sessions = 2});
+    assert_int_equal(result.versions, 0);
+    assert_true(result.held_back > 0);
+}
+
 static void a_session_that_is_alive_is_held_whatever_the_limits(void **state)
 {
     (void)state;
@@ -464,6 +480,7 @@ int main(void)
         STORY(a_dry_run_tells_and_drops_nothing),
         STORY(it_is_an_event_that_says_what_was_dropped),
         STORY(the_newest_sessions_are_held),
+        STORY(an_idle_session_among_the_newest_bares_no_other),
         STORY(a_session_that_is_alive_is_held_whatever_the_limits),
         STORY(days_that_the_user_names_are_held),
         STORY(an_undo_that_has_not_ended_holds_everything),

@@ -248,6 +248,24 @@ static int dress_folder(const struct stat *st, struct error *err)
     return 0;
 }
 
+/* A device would be a door to the machine; no backup holds one.  Another name of a file has no
+ * type. */
+static int check_type(struct archive_entry *entry, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    const char *path = archive_entry_pathname(entry);
+    mode_t type = archive_entry_filetype(entry);
+    if (archive_entry_hardlink(entry) || type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK ||
+        type == AE_IFIFO)
+        return 0;
+    text_escape(&shown, path, strlen(path));
+    return error_say(
+        err, EBADMSG,
+        "%.200s in the archive is neither file, folder, symlink nor FIFO: such are not "
+        "unpacked",
+        strbuf_text(&shown));
+}
+
 static int unpack_all(struct archive *in, struct archive *disk, uint64_t *entries,
                       struct error *err)
 {
@@ -256,6 +274,9 @@ static int unpack_all(struct archive *in, struct archive *disk, uint64_t *entrie
     int r;
     while ((r = archive_read_next_header(in, &entry)) == ARCHIVE_OK) {
         const char *path = archive_entry_pathname(entry);
+        if (!path)
+            return error_say(err, EBADMSG, "the archive has a name that cannot be read");
+        TRY(check_type(entry, err));
         ++*entries;
         if (strcmp(path, ".") == 0 || strcmp(path, "./") == 0) {
             top = *archive_entry_stat(entry);

@@ -66,6 +66,12 @@ rm "$work/evil/x"
 expect 1 restore-backup "$work/evil.tar.gz" "$work/other"
 [[ ! -e $work/evil/planted && ! -e $work/other ]] || fail "something got out"
 
+# nor is a device, which no backup holds
+tar -czf "$work/device.tar.gz" -C / dev/null 2>/dev/null
+expect 10 restore-backup "$work/device.tar.gz" "$work/other"
+one_line
+[[ ! -e $work/other ]] || fail "a device was unpacked"
+
 # left out
 expect 0 backup "$work/few.tar.gz" --exclude site
 ! tar -tzf "$work/few.tar.gz" | grep -q site || fail "site is in it"

@@ -57,14 +57,6 @@ type_in "stty -a | tail -n +2 | cksum >'$work/stty.after'"
 until_true "no prompt" test -s "$work/stty.after"
 cmp -s "$work/stty.before" "$work/stty.after" || fail "the terminal is not as it was"
 
-# left running, and back
-tmux_ send-keys C-l
-type_in "'$CCFS' -w '$raw' exec -- sh -c 'echo here; sleep 1000'; echo left with \$?"
-until_true "no command" shows 'here'
-tmux_ send-keys C-p C-q
-until_true "it is not left" shows 'left with'
-docker top claude-code-env | grep -q 'sleep 1000' || fail "leaving it has ended it"
-
 # the terminal closes: the session stays
 type_in "'$CCFS' -w '$raw' shell"
 sleep 1

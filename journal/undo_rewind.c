@@ -243,6 +243,16 @@ static void note_folder_change(struct node *folder, const struct event *e, enum 
         folder->touched_by = e->id;
 }
 
+/* A content that was to be taken back, and was not, because the file was removed at once: what lies
+ * in the vault is still what this event left. */
+static bool still_holds(const struct node *node, const struct event *e)
+{
+    bool content = e->op == OP_WRITE || e->op == OP_TRUNCATE;
+    bool kept = node && (node->origin == ORIGIN_INODE || node->origin == ORIGIN_CONTENT);
+    return content && kept && !node->patches && e->after.mode && node->attr.size == e->after.size &&
+           node->attr.mtime == e->after.mtime;
+}
+
 static int rewind_modified(struct rewind *r, const struct event *e, const struct ends *at,
                            enum fate fate, struct error *err)
 {
@@ -254,6 +264,8 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
         thing_join(t, node = r->tree->top);
     if (node && S_ISDIR(node->attr.mode))
         note_folder_change(node, e, fate);
+    if (fate == FATE_CANCELLED && still_holds(node, e))
+        fate = FATE_PAST;
     bool idle = has_begun(e) && fate == FATE_STAYS; /* if it has changed anything, the disk tells */
     if (fate == FATE_CANCELLED || idle)
         return 0;

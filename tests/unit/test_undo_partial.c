@@ -54,6 +54,25 @@ static void a_later_write_that_stays_is_in_the_way(void **state)
     mediator_close(&m);
 }
 
+/* The redo removes the file again, and with it what the undo had left in it. */
+static void a_removal_that_was_redone_gives_back_what_it_removed(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    do_create(&m, "new", "");
+    uint64_t ids[2];
+    ids[0] = do_write(&m, "new", 0, "all of it\n", CAPTURE_COPY);
+    char *written = tree_look(&m);
+    ids[1] = do_unlink(&m, "new");
+    uint64_t undo = undo_ids(&m, ids, 2);
+    assert_file_is(m.root, "new", "", 0);
+    redo(&m, undo);
+    undo_ids(&m, &ids[1], 1);
+    assert_tree(&m, written);
+    free(written);
+    mediator_close(&m);
+}
+
 static void a_write_is_found_behind_a_rename_that_stays(void **state)
 {
     struct mediator m = given_workspace();
@@ -349,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_later_write_that_stays_is_in_the_way),
+        cmocka_unit_test(a_removal_that_was_redone_gives_back_what_it_removed),
         cmocka_unit_test(a_write_is_found_behind_a_rename_that_stays),
         cmocka_unit_test(what_happened_within_a_longer_write_session_is_taken_back_alone),
         cmocka_unit_test(a_deleted_file_returns_into_its_renamed_folder),

@@ -303,7 +303,7 @@ static void print_ways(const struct undo_conflict *conflicts, size_t count,
     uint64_t event = conflicts[0].event ? conflicts[0].event : conflicts[0].by;
     fputs("  ", screen->out);
     if (event)
-        fprintf(screen->out, "see it: ccfs show %" PRIu64 "    ", event);
+        fprintf(screen->out, "see it: ccfs diff '#%" PRIu64 "'    ", event);
     fputs("leave it: --skip-conflicts", screen->out);
     if (has_obstacle(conflicts, count, UNDO_BY_OUTSIDE))
         fputs("    replace it (a copy is kept): --force", screen->out);

@@ -15,6 +15,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/hasher.h"
+#include "journal/kept_since.h"
 #include "journal/past_part.h"
 #include "journal/schema.h"
 #include "journal/tombstone.h"
@@ -63,8 +64,7 @@ static int say_changed(uint64_t version, const struct kept_as *k, struct error *
 }
 
 /* By which gc, and on which day. */
-static int say_dropped(struct past *p, uint64_t version, const struct kept_as *k,
-                       struct error *err)
+static int say_dropped(struct past *p, uint64_t version, const struct kept_as *k, struct error *err)
 {
     int64_t by = 0;
     int64_t time = 0;
@@ -150,20 +150,6 @@ static int check_sum(struct past *p, uint64_t version, const struct kept_as *k, 
     return memcmp(wanted, found, sizeof wanted) == 0 ? 1 : say_changed(version, k, err);
 }
 
-/* An event that tells the state in which the kept inode is. */
-static int is_accounted_for(struct past *p, const struct kept_as *k, const struct attr *now,
-                            struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(p->db, "SELECT 1 FROM event WHERE object=?1 AND a_ino=?2"
-                                    " AND a_size=?3 AND a_mtime=?4 AND outcome IN (0,3) LIMIT 1");
-    stmt_bind_int(&s, 1, (int64_t)k->object);
-    stmt_bind_int(&s, 2, (int64_t)now->ino);
-    stmt_bind_int(&s, 3, (int64_t)now->size);
-    stmt_bind_int(&s, 4, now->mtime);
-    return stmt_step(&s, err);
-}
-
 static bool is_as_kept(const struct kept_as *k, const struct attr *now)
 {
     return now->size == k->size && (k->kept != KEPT_INODE || now->mtime == k->mtime);
@@ -191,7 +177,8 @@ static int put_whole(struct past *p, uint64_t version, const struct kept_as *k, 
         r = check_sum(p, version, k, to, err);
         return r < 0 ? r : 0;
     }
-    r = k->kept == KEPT_INODE ? is_accounted_for(p, k, &now, err) : 0;
+    const struct kept_inode kept = {version, k->object, now.ino};
+    r = k->kept == KEPT_INODE ? kept_was_written_since(p->db, &kept, &now, false, err) : 0;
     return r == 0 ? say_changed(version, k, err) : r < 0 ? r : 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/hasher.h"
+#include "journal/kept_since.h"
 #include "journal/schema.h"
 #include "journal/vault_sync.h"
 
@@ -77,19 +78,11 @@ static int record_read(struct intact *i, uint64_t version, struct record *out, s
     return 1;
 }
 
-/* Of a removed file that was still open: is what it holds now what an event left, or will leave? */
 static int was_written_since(struct intact *i, const struct record *k, const struct attr *now,
                              struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt q =
-        db_query(i->db, "SELECT 1 FROM event WHERE object=?1 AND (a_ino=?2 OR outcome=3)"
-                        " AND (outcome=3 OR (a_size=?3 AND a_mtime=?4)) LIMIT 1");
-    stmt_bind_int(&q, 1, (int64_t)k->object);
-    stmt_bind_int(&q, 2, (int64_t)k->ino);
-    stmt_bind_int(&q, 3, (int64_t)now->size);
-    stmt_bind_int(&q, 4, now->mtime);
-    return stmt_step(&q, err);
+    const struct kept_inode kept = {k->version, k->object, k->ino};
+    return kept_was_written_since(i->db, &kept, now, true, err);
 }
 
 /* ---- one kind after the other: 1 as it was kept, 0 altered ---- */

@@ -11,6 +11,7 @@
 
 #include "journal/base/arena.h"
 #include "journal/hasher.h"
+#include "journal/kept_since.h"
 #include "journal/schema.h"
 #include "journal/undo_step.h"
 #include "journal/verify_part.h"
@@ -21,8 +22,8 @@ struct kept_version {
     enum kept kept;
     int64_t state;
     int64_t tombstone; /* by which it was dropped */
-    bool is_named; /* the event names this version */
-    bool open;     /* a write session that has not ended */
+    bool is_named;     /* the event names this version */
+    bool open;         /* a write session that has not ended */
     enum op op;
     uint64_t object;
     uint64_t ino; /* what was kept */
@@ -120,21 +121,6 @@ static void tell_changed(struct verify *v, const struct kept_version *k)
                 k->event, k->id);
 }
 
-/* Does an event account for what the kept inode is now? */
-static int is_accounted_for(struct verify *v, const struct kept_version *k, const struct attr *now,
-                            struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(v->db, "SELECT 1 FROM event WHERE (object = ?1 OR replaced = ?1)"
-                                    " AND ((outcome = 3 AND b_ino = ?4) OR"
-                                    " (a_ino = ?4 AND a_size = ?2 AND a_mtime = ?3)) LIMIT 1");
-    stmt_bind_int(&q, 1, (int64_t)k->object);
-    stmt_bind_int(&q, 2, (int64_t)now->size);
-    stmt_bind_int(&q, 3, now->mtime);
-    stmt_bind_int(&q, 4, (int64_t)k->ino);
-    return stmt_step(&q, err);
-}
-
 /* 1: as it was kept, 0: changed, and that is accounted for or told. */
 static int check_kind(struct verify *v, const struct kept_version *k, const struct attr *now,
                       struct error *err)
@@ -145,7 +131,8 @@ static int check_kind(struct verify *v, const struct kept_version *k, const stru
     bool same = !sized || (now->size == k->size && (ours || now->mtime == k->mtime));
     if (same_kind && same)
         return 1;
-    int accounted = same_kind && !ours ? is_accounted_for(v, k, now, err) : 0;
+    const struct kept_inode kept = {k->id, k->object, k->ino};
+    int accounted = same_kind && !ours ? kept_was_written_since(v->db, &kept, now, true, err) : 0;
     if (accounted == 0)
         tell_changed(v, k);
     return accounted < 0 ? accounted : 0;

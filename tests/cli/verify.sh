@@ -100,6 +100,19 @@ rm "$file"
 expect 10 verify --quick
 warned "what event #$id destroyed is missing"
 mend
+
+# a forged one with size and time of an earlier state of the same file
+then=$(sqlite3 "$journal" "SELECT printf('@%d.%09d', a_mtime / 1000000000, a_mtime % 1000000000)
+    FROM event WHERE a_size = 6 AND object = (SELECT object FROM event WHERE id = $id) LIMIT 1")
+cp -a "$raw/.ccfs" "$work/kept"
+echo forge >"$file"
+touch -d "$then" "$file"
+expect 10 verify
+one_line
+warned "what event #$id destroyed was changed"
+expect 4 undo "$id" --yes
+[[ ! -e $raw/Projects/file ]] || fail "a forged content was brought back"
+mend
 expect 0 verify
 
 # a signed journal

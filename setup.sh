@@ -20,6 +20,7 @@ readonly build_needs=(
     'tool pkg-config pkgconf'
     'lib sqlite3 libsqlite3-dev'
     'lib libcrypto libssl-dev'
+    'lib libzstd libzstd-dev'
     'lib libcjson libcjson-dev'
     'lib libseccomp libseccomp-dev'
     'lib libcurl libcurl4-openssl-dev'

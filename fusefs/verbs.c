@@ -397,6 +397,7 @@ static struct gc_limits limits_of(const char *words)
         .vault_count = number(words, "vault_count"),
         .keep_sessions = number(words, "keep_sessions"),
         .keep_age_s = number(words, "keep_age"),
+        .pack_after_s = number(words, "pack_after"),
     };
 }
 
@@ -415,6 +416,8 @@ static int verb_gc(struct peer *peer, const char *words, struct strbuf *reply, s
                       (unsigned long long)done.vault_bytes,
                       (unsigned long long)done.vault_versions, (unsigned long long)done.held_back,
                       (unsigned long long)done.event);
+    strbuf_add_format(reply, " packed=%llu packed_bytes=%llu", (unsigned long long)done.packed,
+                      (unsigned long long)done.packed_bytes);
     return 0;
 }
 

@@ -97,6 +97,14 @@ void budget_want(struct budget *b)
     pthread_mutex_unlock(&b->lock);
 }
 
+bool budget_is_wanted(struct budget *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool wanted = b->wanted;
+    pthread_mutex_unlock(&b->lock);
+    return wanted;
+}
+
 void budget_stop(struct budget *b)
 {
     pthread_mutex_lock(&b->lock);

@@ -40,6 +40,7 @@ bool budget_is_tight(const struct budget *b);
 /* Wakes it. */
 void budget_want(struct budget *b);
 void budget_stop(struct budget *b);
+bool budget_is_wanted(struct budget *b); /* retention has something more pressing to do */
 /* Until it is wanted, stopped, or so long.  true: stopped; what was wanted is still wanted. */
 bool budget_wait(struct budget *b, int64_t seconds, bool *wanted);
 /* It has tried to make room. */

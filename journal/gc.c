@@ -1,6 +1,8 @@
 /* gc.c - one run of retention; see gc.h.
  *
- *   choose ──► event ──► tombstone stored ──► sealed ──► versions ──► events ──► finished */
+ *   choose ──► event ──► tombstone stored ──► sealed ──► versions ──► events ──► finished
+ *
+ * and then old contents that stay are packed. */
 #include "journal/gc.h"
 
 #include <errno.h>
@@ -129,6 +131,8 @@ int gc_run(struct journal *j, const struct gc_limits *limits, struct actor_ref w
     };
     journal_gc_begin(j);
     int r = run(&g, who, dry_run, err);
+    if (r == 0)
+        r = gc_pack(&g, dry_run, err);
     journal_gc_end(j);
     TRY(r);
     *out = result;

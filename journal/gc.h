@@ -7,6 +7,9 @@
  *   (3) What goes is named by a sealed tombstone first (tombstone.h), and is an event itself.  Cut
  *       off at any step, the next run goes on with what was begun.
  *
+ *   (4) Packing loses nothing: a packed version is read, undone, checked and dropped like any
+ * other.
+ *
  * Work is done in small batches, on a connection of its own: nobody who records waits for long. */
 #ifndef JOURNAL_GC_H
 #define JOURNAL_GC_H
@@ -25,6 +28,7 @@ struct gc_limits {
     uint64_t vault_count;
     uint64_t keep_sessions; /* the newest sessions, and whatever came since */
     uint64_t keep_age_s;
+    uint64_t pack_after_s; /* versions that are older are packed */
 };
 
 struct gc_result {
@@ -34,8 +38,10 @@ struct gc_result {
     uint64_t last_event;  /* events up to this one were dropped; 0: none */
     uint64_t vault_bytes; /* that is left */
     uint64_t vault_versions;
-    uint64_t held_back; /* beyond a limit, and kept: the floors, sessions, undos hold them */
-    uint64_t event;     /* the one that tells of it; 0: nothing went */
+    uint64_t held_back;    /* beyond a limit, and kept: the floors, sessions, undos hold them */
+    uint64_t packed;       /* versions; with dry_run: that would be tried */
+    uint64_t packed_bytes; /* that this saved; with dry_run: that they take now */
+    uint64_t event;        /* the one that tells of it; 0: nothing went */
 };
 
 /* One run at a time, by whoever has the journal open.  -EBUSY: an undo has not ended. */

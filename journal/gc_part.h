@@ -21,11 +21,16 @@ MUST_USE int gc_pick(struct gc *g, struct tombstone *out, struct error *err);
 MUST_USE int gc_drop_versions(struct gc *g, const struct tombstone *t, struct error *err);
 /* gc_events.c */
 MUST_USE int gc_drop_events(struct gc *g, const struct tombstone *t, struct error *err);
+/* gc_pack.c: packs what is older than the limits say; dry_run: counts what would be tried.  What
+ * cannot be packed stays as it is and is no error. */
+MUST_USE int gc_pack(struct gc *g, bool dry_run, struct error *err);
 
 /* -ECANCELED: the daemon ends; the next one goes on. */
 MUST_USE int gc_may_go_on(struct gc *g, struct error *err);
 /* -EBUSY while an undo has not ended. */
 MUST_USE int gc_check_undos(struct gc *g, struct error *err);
+/* The first event that is not older than so many seconds. */
+MUST_USE int gc_event_since(struct gc *g, uint64_t seconds, int64_t *out, struct error *err);
 MUST_USE int gc_number(struct db *db, const char *sql, int64_t a, int64_t b, int64_t *out,
                        struct error *err);
 

@@ -11,6 +11,7 @@
 #include "journal/gc_part.h"
 #include "journal/schema.h"
 #include "journal/seal.h"
+#include "journal/vault_pack.h"
 
 #define SPANS_MOST (1u << 20) /* of one tombstone; the next run goes on */
 
@@ -96,6 +97,11 @@ static int event_at(struct gc *g, int64_t time, int64_t *out, struct error *err)
     return 0;
 }
 
+int gc_event_since(struct gc *g, uint64_t seconds, int64_t *out, struct error *err)
+{
+    return event_at(g, seconds_ago(g, seconds), out, err);
+}
+
 static void lower(int64_t *floor, int64_t event)
 {
     if (event > 0 && event < *floor)
@@ -148,7 +154,7 @@ static int find_floor(struct gc *g, int64_t *floor, struct error *err)
                   err));
     lower(floor, event);
     if (g->limits->keep_age_s) {
-        TRY(event_at(g, seconds_ago(g, g->limits->keep_age_s), &event, err));
+        TRY(gc_event_since(g, g->limits->keep_age_s, &event, err));
         lower(floor, event);
     }
     return 0;
@@ -163,7 +169,7 @@ static int events_beyond(struct gc *g, int64_t *out, struct error *err)
     int64_t event = 0;
     *out = 0;
     if (g->limits->events_age_s) {
-        TRY(event_at(g, seconds_ago(g, g->limits->events_age_s), &event, err));
+        TRY(gc_event_since(g, g->limits->events_age_s, &event, err));
         *out = event - 1;
     }
     if (g->limits->events_count && g->limits->events_count < INT64_MAX) {
@@ -230,6 +236,7 @@ static void measure(struct vault *v, struct candidate *c)
     int folder = vault_place(v, c->version, name);
     bool here = fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     c->bytes = here && st.st_nlink < 2 ? (uint64_t)st.st_blocks * 512 : 0;
+    c->bytes += here ? 0 : vault_packed_bytes(v, c->version);
 }
 
 static int consider(struct gc *g, struct bounds *b, struct candidate *c, struct tombstone *t)
@@ -284,7 +291,7 @@ int gc_pick(struct gc *g, struct tombstone *out, struct error *err)
     TRY(find_floor(g, &b.floor, err));
     TRY(pick_events(g, &b, out, err));
     if (g->limits->vault_age_s)
-        TRY(event_at(g, seconds_ago(g, g->limits->vault_age_s), &b.age, err));
+        TRY(gc_event_since(g, g->limits->vault_age_s, &b.age, err));
     TRY(measure_vault(g, &b, err));
     TRY(pick_versions(g, &b, out, err));
     if (out->span_count == SPANS_MOST) { /* some of their versions may be left */

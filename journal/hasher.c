@@ -222,9 +222,7 @@ static void set_done(struct hasher *h)
 static bool is_as_kept(struct hasher *h, const struct job *job)
 {
     struct attr now;
-    char name[17];
-    int folder = vault_place(h->vault, job->version, name);
-    if (attr_read(folder, name, &now) < 0 || now.size > HASHED_BEFORE_MOST)
+    if (vault_attr(h->vault, job->version, &now) < 0 || now.size > HASHED_BEFORE_MOST)
         return false;
     if (job->kept == KEPT_BLOCKS)
         return true;

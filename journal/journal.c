@@ -498,6 +498,11 @@ void journal_gc_until(struct journal *j, int64_t seconds)
     atomic_store(&j->gc_until, clock_now_ns() + seconds * NS_PER_S);
 }
 
+bool journal_gc_ends(struct journal *j)
+{
+    return atomic_load(&j->gc_until) != 0;
+}
+
 bool journal_gc_may_go_on(struct journal *j)
 {
     int64_t until = atomic_load(&j->gc_until);

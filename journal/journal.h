@@ -57,6 +57,7 @@ void journal_gc_begin(struct journal *j);
 void journal_gc_end(struct journal *j);
 void journal_gc_until(struct journal *j, int64_t seconds);
 bool journal_gc_may_go_on(struct journal *j);
+bool journal_gc_ends(struct journal *j); /* what is not pressing waits for the next daemon */
 
 enum durability {
     DURABILITY_RELAXED,

@@ -163,6 +163,8 @@ static int put_whole(struct past *p, uint64_t version, const struct kept_as *k, 
     CLEANUP(fd_close) int from = vault_open_version(p->vault, version, O_RDONLY);
     if (from == -ENOENT)
         return past_no_version(p, version, err);
+    if (from == -EBADMSG)
+        return say_changed(version, k, err);
     int r = from < 0 ? from : attr_read(from, "", &now);
     if (r == 0)
         r = past_copy(from, to, now.size);
@@ -234,6 +236,8 @@ static int put_blocks(struct past *p, uint64_t version, const struct kept_as *k,
     CLEANUP(fd_close) int fd = vault_open_version(p->vault, version, O_RDONLY);
     if (fd == -ENOENT)
         return past_no_version(p, version, err);
+    if (fd == -EBADMSG)
+        return say_changed(version, k, err);
     if (fd < 0)
         return error_set(err, -fd, "open version %" PRIx64 " in the vault", version);
     int summed = check_sum(p, version, k, fd, err);

@@ -103,9 +103,7 @@ static int check_patch(struct rewind *r, const struct node *node, const struct p
 {
     enum trouble trouble = TROUBLE_NONE;
     struct attr now;
-    char name[17];
-    int dir = vault_place(r->vault, p->version, name);
-    bool there = attr_read(dir, name, &now) == 0 && S_ISREG(now.mode) &&
+    bool there = vault_attr(r->vault, p->version, &now) == 0 && S_ISREG(now.mode) &&
                  (!kept_is_whole(p->kept) || now.size == p->size);
     if (there)
         TRY(intact_check(r->intact, p->version, &trouble, err));

@@ -35,13 +35,15 @@ static void staged_name(const struct work *w, uint64_t number, char name[STAGED_
 
 static int copy_version(struct work *w, const struct step_patch *patch, int to, struct error *err)
 {
-    char name[17];
-    struct spot at = {.dir = vault_place(w->vault, patch->version, name), .name = name};
-    int r = attr_read(at.dir, name, &at.now);
-    CLEANUP(fd_close) int from = r < 0 ? r : spot_open(&at, O_RDONLY);
+    struct attr now;
+    CLEANUP(fd_close) int from = vault_open_version(w->vault, patch->version, O_RDONLY);
     if (from < 0)
         return error_set(err, -from, "open version %" PRIx64 " in the vault", patch->version);
-    r = ftruncate(to, 0) < 0 ? -errno : fd_copy(from, to, (int64_t)at.now.size);
+    int r = attr_read(from, "", &now);
+    if (r == 0 && !S_ISREG(now.mode))
+        r = -EBADMSG;
+    if (r == 0)
+        r = ftruncate(to, 0) < 0 ? -errno : fd_copy(from, to, (int64_t)now.size);
     return r < 0 ? error_set(err, -r, "copy version %" PRIx64 " from the vault", patch->version)
                  : 0;
 }

@@ -138,9 +138,7 @@ static struct node *add_kept(struct rewind *r, const struct loss *loss)
 {
     const struct event *e = loss->event;
     struct attr now;
-    char name[17];
-    int dir = vault_place(r->vault, e->version, name);
-    bool here = e->version && attr_read(dir, name, &now) == 0 &&
+    bool here = e->version && vault_attr(r->vault, e->version, &now) == 0 &&
                 ((now.mode ^ loss->attr->mode) & S_IFMT) == 0 &&
                 (e->kept == KEPT_INODE || now.size == loss->attr->size);
     here = here && kept_is_whole(e->kept);

@@ -24,6 +24,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 #include "journal/budget.h"
+#include "journal/vault_pack.h"
 #include "journal/vault_sync.h"
 
 #define FOLDERS 256
@@ -95,10 +96,15 @@ int vault_place(struct vault *v, uint64_t version, char name[17])
 }
 
 /* The version that a name in folder `folder` stands for; 0: it is none. */
-static uint64_t version_of(const char *name, unsigned folder)
+static uint64_t version_of(int dir, const char *name, unsigned folder)
 {
-    if (strlen(name) != NAME_DIGITS || strspn(name, "0123456789abcdef") != NAME_DIGITS)
+    char plain[NAME_DIGITS + 1] = "";
+    const char *rest = name + strnlen(name, NAME_DIGITS);
+    if (strspn(name, "0123456789abcdef") != NAME_DIGITS || (*rest && strcmp(rest, ".zst") != 0))
         return 0;
+    memcpy(plain, name, NAME_DIGITS);
+    if (*rest && faccessat(dir, plain, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0; /* packing was cut off */
     uint64_t version = strtoull(name, NULL, 16);
     return version % FOLDERS == folder ? version : 0;
 }
@@ -126,7 +132,7 @@ static int walk_folder(struct vault *v, unsigned i, folder_entry *each, void *co
     fd = -1; /* closedir() closes it */
     for (const struct dirent *e; (e = readdir(dir));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            each(v->folders[i], e->d_name, version_of(e->d_name, i), context);
+            each(v->folders[i], e->d_name, version_of(v->folders[i], e->d_name, i), context);
     closedir(dir);
     return 0;
 }
@@ -286,14 +292,21 @@ int vault_open_version(struct vault *v, uint64_t version, int flags)
     int folder = vault_place(v, version, name);
     int wait = flags & O_PATH ? 0 : O_NONBLOCK; /* a kept FIFO must not hold us up */
     int fd = openat(folder, name, (flags & ~(O_CREAT | O_TRUNC)) | wait | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (fd >= 0 || errno != ENOENT)
+        return fd < 0 ? -errno : fd;
+    fd = vault_packed_open(v, version);
+    if (fd >= 0 && (flags & O_ACCMODE) != O_RDONLY) {
+        close(fd);
+        return -EROFS; /* what is packed does not change any more */
+    }
+    return fd;
 }
 
 bool vault_has(struct vault *v, uint64_t version)
 {
     char name[17];
     int folder = vault_place(v, version, name);
-    return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || vault_packed_has(v, version);
 }
 
 void vault_discard(struct vault *v, uint64_t version)
@@ -301,6 +314,7 @@ void vault_discard(struct vault *v, uint64_t version)
     char name[17];
     int folder = vault_place(v, version, name);
     int saved = errno;
+    vault_packed_discard(v, version); /* first: what is left by itself would be the version */
     count_version(v, version, -1);
     unlinkat(folder, name, 0);
     errno = saved;

@@ -1,6 +1,7 @@
 /* vault.h - bytes that were destroyed.
  *
- * A version is one file vault/XX/NNNNNNNNNNNNNNNN: its number in 16 hex digits, XX the last two.
+ * A version is one file vault/XX/NNNNNNNNNNNNNNNN: its number in 16 hex digits, XX the last two; a
+ * cold one may be packed (vault_pack.h), and then ".zst" follows.
  *   (1) A version is complete before the operation that needs it is applied.
  *   (2) A KEPT_INODE version is never writable from outside: whoever keeps an inode makes sure that
  *       no handle for writing lives, or captures what is written to it as for any file.
@@ -55,7 +56,8 @@ MUST_USE int vault_blocks_rest(struct vault *v, uint64_t version, int64_t *out, 
 MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range **out, size_t *count,
                                  struct error *err);
 
-/* Opens a version (flags as open(2), O_NOFOLLOW implied; O_PATH for symlinks).  fd or -errno. */
+/* Opens a version (flags as open(2), O_NOFOLLOW implied; O_PATH for symlinks).  fd or -errno.  One
+ * that is packed (vault_pack.h) can only be read: it is unpacked first; -EBADMSG: damaged. */
 int vault_open_version(struct vault *v, uint64_t version, int flags);
 bool vault_has(struct vault *v, uint64_t version);
 void vault_discard(struct vault *v, uint64_t version); /* of an operation that was not applied */
@@ -64,7 +66,9 @@ bool vault_is_last_home(struct vault *v, uint64_t version);
 /* Each version that is there, in no order; each() may discard it.  0 or -errno. */
 typedef void vault_each(void *context, uint64_t version);
 int vault_walk(struct vault *v, vault_each *each, void *context);
-/* Folder descriptor and name of a version, for *at calls.  name: at least 17 bytes. */
+/* Its metadata as it was kept, packed or not.  0, -ENOENT, -EBADMSG: packed and damaged, -errno. */
+int vault_attr(struct vault *v, uint64_t version, struct attr *out);
+/* Folder descriptor and name of a version that is not packed, for *at calls.  name: at least 17 bytes. */
 int vault_place(struct vault *v, uint64_t version, char name[17]);
 struct budget;
 struct budget *vault_budget(struct vault *v); /* budget.h; the vault's own */

@@ -24,7 +24,9 @@ static const struct cli_verb verb = {
         "given\n"
         "here.  What goes cannot be undone any more; it leaves a sealed tombstone, so that verify "
         "still\n"
-        "holds.  What the floors hold never goes, nor what a running session did.\n",
+        "holds.  What the floors hold never goes, nor what a running session did.\n"
+        "Old contents that stay, and have not changed for a week, are packed, which loses "
+        "nothing.\n",
     .examples = "  ccfs gc --dry-run\n"
                 "  ccfs gc --vault-size 5g\n"
                 "  ccfs gc --vault-age 30d --keep-sessions 3\n",
@@ -37,6 +39,7 @@ struct request {
     const char *vault_age;
     const char *vault_size;
     const char *keep_age;
+    const char *pack_after;
     uint64_t events_count;
     uint64_t vault_count;
     uint64_t keep_sessions;
@@ -73,6 +76,7 @@ static int choose_limits(struct request *q, const struct config *config, struct 
     TRY(take_age("events-age", q->events_age, &q->limits.events_age_s, err));
     TRY(take_age("vault-age", q->vault_age, &q->limits.vault_age_s, err));
     TRY(take_age("keep-age", q->keep_age, &q->limits.keep_age_s, err));
+    TRY(take_age("pack-after", q->pack_after, &q->limits.pack_after_s, err));
     TRY(take_size(q->vault_size, &q->limits.vault_bytes, err));
     if (q->events_count != UINT64_MAX)
         q->limits.events_count = q->events_count;
@@ -102,6 +106,8 @@ static int ask_daemon(struct control *daemon, struct request *q, struct error *e
         .vault_bytes = control_number(daemon, "vault_bytes"),
         .vault_versions = control_number(daemon, "vault_versions"),
         .held_back = control_number(daemon, "held_back"),
+        .packed = control_number(daemon, "packed"),
+        .packed_bytes = control_number(daemon, "packed_bytes"),
         .event = control_number(daemon, "event"),
     };
     return 0;
@@ -138,6 +144,17 @@ static int gc(const struct cli *cli, struct request *q, struct error *err)
 
 /* ---- telling ---- */
 
+static void add_packed(struct strbuf *line, const struct request *q)
+{
+    const struct gc_result *d = &q->done;
+    if (d->packed == 0)
+        return;
+    strbuf_add_text(line, q->dry_run ? "; would try to pack " : "; packed ");
+    render_plural(line, d->packed, "old content", "old contents");
+    strbuf_add_text(line, q->dry_run ? " of " : ", which saved ");
+    render_size(line, d->packed_bytes);
+}
+
 static void print_done(const struct request *q)
 {
     CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
@@ -163,6 +180,7 @@ static void print_done(const struct request *q)
         strbuf_add_text(&line, "; held back by floors or a running session: ");
         render_count(&line, d->held_back);
     }
+    add_packed(&line, q);
     puts(strbuf_text(&line));
 }
 
@@ -179,6 +197,8 @@ static int print_json(const struct request *q, struct error *err)
     json_uint(j, "vault_bytes", d->vault_bytes);
     json_uint(j, "vault_versions", d->vault_versions);
     json_uint(j, "held_back", d->held_back);
+    json_uint(j, "packed", d->packed);
+    json_uint(j, "packed_bytes", d->packed_bytes);
     if (d->event)
         json_uint(j, "event", d->event);
     else
@@ -203,6 +223,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
         {"keep-sessions", 0, OPTION_NUMBER, &q.keep_sessions, "N",
          "never drop what the last N sessions did, or came later"},
         {"keep-age", 0, OPTION_TEXT, &q.keep_age, "AGE", "never drop what is younger"},
+        {"pack-after", 0, OPTION_TEXT, &q.pack_after, "AGE", "pack old contents that are older"},
         {"json", 'j', OPTION_FLAG, &q.json, NULL, "one JSON object on one line"},
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))

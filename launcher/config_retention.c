@@ -49,6 +49,7 @@ static int take_vault(struct config_reader *r, const struct config_place *at, co
         {"age", take_age, offsetof(struct gc_limits, vault_age_s)},
         {"size", take_budget, offsetof(struct gc_limits, vault_bytes)},
         {"count", take_number, offsetof(struct gc_limits, vault_count)},
+        {"pack_after", take_age, offsetof(struct gc_limits, pack_after_s)},
     };
     return config_take_members(r, at, value, keys, COUNT_OF(keys), out);
 }

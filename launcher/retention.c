@@ -42,4 +42,5 @@ void retention_add(struct strbuf *request, const struct gc_limits *limits)
     control_add_number(request, "vault_count", limits->vault_count);
     control_add_number(request, "keep_sessions", limits->keep_sessions);
     control_add_number(request, "keep_age", limits->keep_age_s);
+    control_add_number(request, "pack_after", limits->pack_after_s);
 }

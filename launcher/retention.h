@@ -9,11 +9,12 @@
 #include "journal/base/strbuf.h"
 #include "journal/gc.h"
 
-/* 13 months of events, 20 GiB of old contents, and whatever the last session did. */
+/* 13 months of events, 20 GiB of old contents, packed after a week, and whatever the last session
+ * did. */
 #define RETENTION_DEFAULTS                                                                         \
     {                                                                                              \
         .events_age_s = UINT64_C(396) * 86400, .vault_bytes = UINT64_C(20) << 30,                  \
-        .keep_sessions = 1,                                                                        \
+        .keep_sessions = 1, .pack_after_s = UINT64_C(7) * 86400,                                   \
     }
 
 /* "90s", "30m", "12h", "30d", "8w", "13mo", "2y"; "none": 0. */

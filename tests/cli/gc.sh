@@ -28,6 +28,8 @@ expect 2 gc --vault-age soon
 one_line
 expect 2 gc --vault-size much
 one_line
+expect 2 gc --pack-after cold
+one_line
 expect 0 gc
 said "nothing to drop"
 
@@ -68,6 +70,31 @@ said "dropped"
 expect 0 verify
 said "sound:"
 
+# what is cold is packed, and read and brought back like any other (where the filesystem clones, an
+# old content costs nothing and stays as it is)
+expect 0 mount "$mnt"
+seq 1 20000 >"$mnt/Projects/long"
+seq 20000 40000 | dd of="$mnt/Projects/long" conv=notrunc status=none
+overwrite=$("$CCFS" -w "$raw" history --op write --json Projects/long | sed -n 's/^{"id":\([0-9]*\).*/\1/p' | sort -n | tail -1)
+sync -f "$mnt/Projects/long"
+expect 0 umount
+sleep 2
+expect 0 gc --dry-run --pack-after 1s
+expect 0 gc --pack-after 1s --json
+said '"packed":'
+if compgen -G "$raw/.ccfs/vault/*/*.zst" >/dev/null; then
+    [[ $out =~ \"packed\":[1-9] ]] || fail "gc does not say that it packed"
+    zst=$(compgen -G "$raw/.ccfs/vault/*/*.zst" | head -n 1)
+    [[ ! -e ${zst%.zst} ]] || fail "what was packed is there twice"
+fi
+expect 0 verify
+said "sound:"
+[[ $("$CCFS" -w "$raw" cat Projects/long --at "#$overwrite" | cksum) == "$(seq 1 20000 | cksum)" ]] ||
+    fail "cat does not give what was packed"
+expect 0 undo --yes "$overwrite"
+seq 1 20000 | cmp - "$raw/Projects/long" || fail "undo does not give back what was packed"
+expect 0 verify
+
 # floors: the last session is held
 "$CCFS" -w "$raw" run -- sh -c 'cd /workspace/shared && echo x >y && rm y' >/dev/null 2>&1 || true
 expect 0 gc --vault-count 0 --vault-size 1 --keep-age 1h
@@ -78,7 +105,7 @@ expect 0 verify
 echo '{"retention": {"vault": {"size": "1g", "age": "never"}}}' >"$raw/.ccfs/config.json"
 expect 3 gc
 one_line
-echo '{"retention": {"vault": {"size": "1g", "age": "30d"}, "events": {"age": "none"}, "keep": {"sessions": 2}}}' >"$raw/.ccfs/config.json"
+echo '{"retention": {"vault": {"size": "1g", "age": "30d", "pack_after": "none"}, "events": {"age": "none"}, "keep": {"sessions": 2}}}' >"$raw/.ccfs/config.json"
 expect 0 gc --dry-run
 expect 0 status
 said " of 1.0 GiB"

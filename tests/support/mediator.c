@@ -285,6 +285,8 @@ static uint64_t write_fd(struct mediator *m, int fd, const char *path, int64_t o
     assert_int_equal(fd_pwrite_all(fd, text, (size_t)bytes, offset), 0);
     const struct range range = {offset, bytes};
     assert_int_equal(attr_read(fd, "", &after), 0);
+    if (spec.kept == KEPT_BLOCKS) /* nothing is added to them any more */
+        assert_int_equal(journal_write_kept(m->journal, spec.version, true, NULL), 0);
     journal_write_update(m->journal, m->last, &after, &range, 1, true);
     return m->last;
 }

@@ -9,18 +9,13 @@
 #include "journal/db.h"
 #include "journal/gc.h"
 #include "journal/tombstone.h"
-#include "journal/verify.h"
 #include "tests/support/mediator.h"
+#include "tests/support/sound.h"
 #include "tests/support/test.h"
 
 #define MANY 560 /* twice as many events: more than a seal covers */
 
 static struct mediator m;
-
-struct told {
-    uint64_t count;
-    char says[512];
-};
 
 /* ---- a workspace ---- */
 
@@ -88,35 +83,14 @@ static struct gc_result gc(struct gc_limits limits)
     return result;
 }
 
-static void keep_first(void *context, int64_t event, const char *says)
-{
-    struct told *told = context;
-    (void)event;
-    if (told->count++ == 0)
-        snprintf(told->says, sizeof told->says, "%s", says);
-}
-
-static struct told verify(void)
-{
-    struct told told = {0};
-    struct error err = ERROR_NONE;
-    struct verify_result result;
-    const struct verify_wish wish = {0};
-    if (verify_journal(m.root, &wish, keep_first, &told, &result, &err) < 0)
-        fail_msg("%s", err.message);
-    return told;
-}
-
 static void assert_sound(void)
 {
-    struct told told = verify();
-    if (told.count)
-        fail_msg("%s", told.says);
+    assert_journal_sound(m.root);
 }
 
 static void assert_found(const char *words)
 {
-    struct told told = verify();
+    struct told told = told_by_verify(m.root);
     if (told.count == 0 || !strstr(told.says, words))
         fail_msg("wanted \"%s\", got \"%s\"", words, told.count ? told.says : "sound");
 }

@@ -268,7 +268,8 @@ static int open_session_next(struct db *db, uint64_t behind, struct open_session
     CLEANUP(stmt_done)
     struct stmt q = db_query(
         db, "SELECT e.id, e.object, e.version, v.kept, e.b_ino, e.b_born, e.b_mode, e.b_size,"
-            " p.bytes, e.b_mtime, e.time FROM event e LEFT JOIN version v ON v.id = e.version"
+            " p.bytes, e.b_mtime, e.time, e.b_ctime FROM event e"
+            " LEFT JOIN version v ON v.id = e.version"
             " LEFT JOIN path p ON p.id = e.path"
             " WHERE e.outcome = 3 AND e.id > ?1 ORDER BY e.id LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)behind);
@@ -285,7 +286,8 @@ static int open_session_next(struct db *db, uint64_t behind, struct open_session
                    .born = stmt_int(&q, 5),
                    .mode = (uint32_t)stmt_int(&q, 6),
                    .size = (uint64_t)stmt_int(&q, 7),
-                   .mtime = stmt_int(&q, 9)},
+                   .mtime = stmt_int(&q, 9),
+                   .ctime = stmt_int(&q, 11)},
         .time = stmt_int(&q, 10),
         .path = strdup(path ? path : ""),
     };
@@ -369,10 +371,14 @@ static int session_ranges(struct vault *v, const struct open_session *o, const s
     return 0;
 }
 
-/* It may have begun before anybody could know whether something would be written. */
+/* It may have begun before anybody could know whether something would be written.  Who writes can
+ * set the old time again, but not the change time. */
 static bool is_untouched(const struct open_session *o, const struct attr *after)
 {
-    return attr_same_content(&o->before, after) && o->time - o->before.mtime > ATTR_TICK_NS;
+    const struct attr *b = &o->before;
+    int64_t newest = b->mtime > b->ctime ? b->mtime : b->ctime;
+    return attr_same_content(b, after) && b->ctime == after->ctime &&
+           o->time - newest > ATTR_TICK_NS;
 }
 
 static int end_row(struct db *db, const struct open_session *o, const struct attr *a,

@@ -74,6 +74,8 @@ said "sound:"
 # old content costs nothing and stays as it is)
 expect 0 mount "$mnt"
 seq 1 20000 >"$mnt/Projects/long"
+expect 0 umount # else both may be one event
+expect 0 mount "$mnt"
 seq 20000 40000 | dd of="$mnt/Projects/long" conv=notrunc status=none
 overwrite=$("$CCFS" -w "$raw" history --op write --json Projects/long | sed -n 's/^{"id":\([0-9]*\).*/\1/p' | sort -n | tail -1)
 sync -f "$mnt/Projects/long"

@@ -199,9 +199,13 @@ int vault_pack_commit(struct vault *v, const struct vault_packing *p, uint64_t *
     FAULT_POINT("pack_written");
     TRY(give_packed_name(p->fd, folder, packed));
     FAULT_POINT("pack_named");
-    TRY(FAULT_ERROR("pack_sync"));
-    if (fsync(folder) < 0)
-        return -errno;
+    int r = FAULT_ERROR("pack_sync");
+    if (r == 0 && fsync(folder) < 0)
+        r = -errno;
+    if (r < 0) {
+        unlinkat(folder, packed, 0);
+        return r;
+    }
     FAULT_POINT("pack_synced");
     if (unlinkat(folder, plain, 0) < 0)
         return -errno;

@@ -316,6 +316,21 @@ static void cut_off_at(const char *point)
     assert_true(WIFSIGNALED(status));
 }
 
+static void what_cannot_be_brought_to_the_disk_stays_as_it_is(void **state)
+{
+    (void)state;
+    uint64_t versions = 0;
+    given_cold_contents();
+    uint64_t before = bytes_kept(&versions);
+    setenv("CCFS_FAIL", "pack_sync:5:1:100", 1);
+    struct gc_result result = gc_as(&cold, false);
+    unsetenv("CCFS_FAIL");
+    assert_int_equal(result.packed, 0);
+    assert_false(is_packed(blocks_version()));
+    assert_int_equal(bytes_kept(&versions), before);
+    assert_sound();
+}
+
 static void killed_at_any_step_nothing_is_lost(void **state)
 {
     static const char *const points[] = {"pack_written", "pack_named", "pack_synced", "pack_done"};
@@ -356,6 +371,7 @@ int main(void)
         cmocka_unit_test(holes_stay_holes),
         cmocka_unit_test(damaged_bytes_are_refused_wherever_they_are),
 #ifdef CCFS_FAULTS
+        STORY(what_cannot_be_brought_to_the_disk_stays_as_it_is),
         STORY(killed_at_any_step_nothing_is_lost),
 #endif
     };

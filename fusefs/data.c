@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,12 +59,28 @@ static void give_back(struct fusefs *fs, struct file *file)
         writing_end(fs, file, -1);
 }
 
+/* Who only reads may have been given more, to truncate the file or to make it.  Kept so, it would look
+ * like somebody's mapping for ever (mapped.h). */
+static void keep_to_reading(int *fd, int flags)
+{
+    char self[32];
+    if ((flags & O_ACCMODE) != O_RDONLY || !(flags & (O_TRUNC | O_CREAT)))
+        return;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", *fd);
+    int only_read = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (only_read < 0)
+        return; /* made without the right to read it, and we are not root: nothing is passed through */
+    fd_close(fd);
+    *fd = only_read;
+}
+
 int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int flags,
                   const struct attr *now, struct opened *out)
 {
     struct fusefs *fs = turn->fs;
     struct file *file = turn->file;
     CLEANUP(fd_close) int own = fd;
+    keep_to_reading(&own, flags);
     if ((flags & O_ACCMODE) != O_RDONLY)
         file->opener = caller_actor(fs, caller);
     int r = passthrough_choose(fs, file, caller, own, flags, now, &out->way);

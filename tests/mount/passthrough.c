@@ -314,6 +314,24 @@ static void a_mapping_that_is_only_read_leaves_no_event(void **state)
     assert_no_write(m, "rw/file");
 }
 
+static void who_truncates_to_read_keeps_no_session_open(void **state)
+{
+    static const int ways[] = {O_RDONLY | O_TRUNC, O_RDONLY | O_CREAT};
+    struct mount *m = *state;
+    struct seen *s;
+    free(given_file(m, "rw/0", SMALL));
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        char name[] = {'r', 'w', '/', (char)('0' + i), '\0'};
+        int reader = at_mount(m, name, ways[i]);
+        int fd = at_mount(m, name, O_RDWR);
+        write_at(fd, "written", 0);
+        close(fd);
+        close(reader);
+        only_write(m, name, &s);
+        seen_free(&s);
+    }
+}
+
 /* A page that is dirty already takes the next store without a fault, and its file keeps its time.
  */
 static void a_store_behind_another_ones_open_is_recorded_too(void **state)
@@ -607,6 +625,7 @@ int main(void)
         MOUNTED(a_removed_file_that_is_still_written_spares_its_old_content),
         MOUNTED(a_mapping_that_outlives_its_file_is_still_recorded),
         MOUNTED(a_mapping_that_is_only_read_leaves_no_event),
+        MOUNTED(who_truncates_to_read_keeps_no_session_open),
         MOUNTED(a_store_behind_another_ones_open_is_recorded_too),
         cmocka_unit_test_teardown(a_store_in_memory_alone_is_recorded, end_of_mount),
         MOUNTED(a_large_file_keeps_only_its_blocks_beside_a_reader),

@@ -19,9 +19,11 @@ static const struct cli_verb exec_verb = {
     .name = "exec",
     .usage = "[OPTION…] -- COMMAND [ARGUMENT…]",
     .about =
-        "Runs COMMAND in a session's container; ends with its exit code.  On a terminal, ctrl-p "
-        "ctrl-q\n"
-        "leaves it running and comes back.\n",
+        "Runs COMMAND in a session's container; ends with its exit code.  To leave it running: "
+        "--detach.\n"
+        "On a terminal the Engine's detach keys (ctrl-p ctrl-q) come back at once; an Engine of "
+        "20.10 ends\n"
+        "COMMAND then.\n",
     .examples = "  ccfs exec -- git status\n"
                 "  ccfs exec --name night --cd Research -- make\n"
                 "  ccfs exec --detach -- npm start      what it says: ccfs logs\n",
@@ -89,7 +91,7 @@ static int run(struct request *q, const struct cli_verb *verb, const char *front
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &q->env, "K=V", "give the command this variable"},
         {"detach-keys", 0, OPTION_TEXT, &q->detach_keys, "KEYS",
-         "what leaves it running, in place of ctrl-p,ctrl-q"},
+         "the detach keys, in place of ctrl-p,ctrl-q"},
         {"detach", 'd', OPTION_FLAG, &q->detached, NULL,
          "leave it running; what it says goes into the log"},
     };

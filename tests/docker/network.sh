@@ -44,7 +44,14 @@ probe
 
 # another session on the same bridge, and nobody comes in
 expect 0 start --name other
-"$CCFS" -w "$raw" exec --detach --name other -- python3 -m http.server 7777
+"$CCFS" -w "$raw" exec --detach --name other -- python3 -c '
+import socket
+server = socket.create_server(("0.0.0.0", 7777))
+while True:
+    caller = server.accept()[0]
+    caller.recv(100)
+    caller.sendall(b"here")
+    caller.close()'
 address=$(docker inspect -f '{{(index .NetworkSettings.Networks "claude-net").IPAddress}}' claude-code-env-other-net)
 serves() {
     [[ $("$CCFS" -w "$raw" exec --name other -- python3 reach.py tcp:127.0.0.1:7777) == *' open' ]]

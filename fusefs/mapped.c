@@ -16,9 +16,17 @@
 static bool give_up_writing(const struct handle *handle)
 {
     char self[32];
+    if ((fcntl(handle->fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return true;
     snprintf(self, sizeof self, "/proc/self/fd/%d", handle->fd);
     CLEANUP(fd_close) int fd = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     return fd >= 0 && dup3(fd, handle->fd, O_CLOEXEC) >= 0;
+}
+
+/* Where it cannot be found out (no descriptor is left, nobody may read the file), there may be one. */
+static bool is_mapped(const struct handle *handle)
+{
+    return !give_up_writing(handle) || !passthrough_is_quiet(handle->fd);
 }
 
 static bool line_up(struct mapped *mapped, uint64_t number)
@@ -58,8 +66,7 @@ bool mapped_put_aside(struct fusefs *fs, struct handle *handle, uint64_t number)
         return false;
     pthread_mutex_lock(&file->lock);
     bool last = file->mappable == 1; /* else others remain, and the session with them */
-    bool aside = last && give_up_writing(handle) && !passthrough_is_quiet(handle->fd) &&
-                 line_up(&fs->mapped, number);
+    bool aside = last && is_mapped(handle) && line_up(&fs->mapped, number);
     pthread_mutex_unlock(&file->lock);
     return aside;
 }
@@ -67,7 +74,7 @@ bool mapped_put_aside(struct fusefs *fs, struct handle *handle, uint64_t number)
 static bool is_over(const struct handle *handle)
 {
     pthread_mutex_lock(&handle->file->lock);
-    bool over = handle->file->mappable > 1 || passthrough_is_quiet(handle->fd);
+    bool over = handle->file->mappable > 1 || !is_mapped(handle);
     pthread_mutex_unlock(&handle->file->lock);
     return over;
 }

@@ -77,7 +77,7 @@ void passthrough_tidy(struct fusefs *fs, struct file *file)
 bool passthrough_is_quiet(int fd)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-        return errno != EAGAIN;
+        return false; /* EAGAIN: somebody has it; else nobody knows (it may have a new owner) */
     fcntl(fd, F_SETLEASE, F_UNLCK);
     return true;
 }

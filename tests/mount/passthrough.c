@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "journal/base/fd.h"
@@ -312,6 +313,30 @@ static void a_mapping_that_is_only_read_leaves_no_event(void **state)
     assert_int_equal(map[0], 'a');
     munmap(map, SMALL);
     assert_no_write(m, "rw/file");
+}
+
+static void a_mapping_is_recorded_where_nobody_could_look_for_it(void **state)
+{
+    struct mount *m = *state;
+    struct rlimit limit;
+    struct seen *s;
+    char *data = given_file(m, "rw/file", SMALL);
+    sleep_ms(100);
+    int fd = at_mount(m, "rw/file", O_RDWR);
+    char *map = mmap(NULL, SMALL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(prlimit(m->daemon, RLIMIT_NOFILE, NULL, &limit), 0);
+    const struct rlimit none = {3, limit.rlim_max};
+    assert_int_equal(prlimit(m->daemon, RLIMIT_NOFILE, &none, NULL), 0);
+    close(fd);
+    sleep_ms(200);
+    assert_int_equal(prlimit(m->daemon, RLIMIT_NOFILE, &limit, NULL), 0);
+    memcpy(map, "stored", 6);
+    munmap(map, SMALL);
+    struct event write = only_write(m, "rw/file", &s);
+    assert_keeps(m, &write, data, SMALL);
+    seen_free(&s);
+    free(data);
 }
 
 static void who_truncates_to_read_keeps_no_session_open(void **state)
@@ -625,6 +650,7 @@ int main(void)
         MOUNTED(a_removed_file_that_is_still_written_spares_its_old_content),
         MOUNTED(a_mapping_that_outlives_its_file_is_still_recorded),
         MOUNTED(a_mapping_that_is_only_read_leaves_no_event),
+        MOUNTED(a_mapping_is_recorded_where_nobody_could_look_for_it),
         MOUNTED(who_truncates_to_read_keeps_no_session_open),
         MOUNTED(a_store_behind_another_ones_open_is_recorded_too),
         cmocka_unit_test_teardown(a_store_in_memory_alone_is_recorded, end_of_mount),

@@ -71,6 +71,20 @@ int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
     return r == -EPERM || r == -EMLINK ? copy_inode(fs, at, version, attr, err) : r;
 }
 
+bool preimage_still_so(int fd, const struct attr *seen)
+{
+    struct attr now;
+    return attr_read(fd, "", &now) == 0 && now.size == seen->size && now.mtime == seen->mtime;
+}
+
+void preimage_fit(struct fusefs *fs, uint64_t version, enum kept kept, struct attr *seen)
+{
+    struct attr there;
+    bool whole = kept == KEPT_CLONE || kept == KEPT_COPY;
+    if (version && whole && vault_attr(fs->vault, version, &there) == 0)
+        seen->size = there.size;
+}
+
 bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr)
 {
     char name[17];

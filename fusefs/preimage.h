@@ -22,6 +22,11 @@ MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t 
 MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                            const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
                            struct error *err);
+/* Others may write a file unseen while it is copied or cloned: does it still look so?  It is kept
+ * anew until it does, PREIMAGE_LOOKS times at the most; then its size is that of what was kept. */
+#define PREIMAGE_LOOKS 16
+bool preimage_still_so(int fd, const struct attr *seen);
+void preimage_fit(struct fusefs *fs, uint64_t version, enum kept kept, struct attr *seen);
 /* Is it the inode itself, not a copy, that preimage_inode() has put there? */
 bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr);
 /* Gives a fresh file in the vault the owner, mode, xattrs and times of another. */

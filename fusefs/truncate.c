@@ -90,6 +90,28 @@ static int keep(struct cut *cut, struct error *err)
     return 0;
 }
 
+/* Others may be writing it unseen: what is kept must be what was looked at. */
+static int keep_what_is_seen(struct cut *cut, struct error *err)
+{
+    struct change_spec *spec = &cut->spec;
+    for (int looks = 1;; looks++) {
+        int r = attr_read(cut->fd, "", &spec->before);
+        if (r < 0)
+            return error_set(err, -r, "stat of a file that is about to be truncated");
+        TRY(keep(cut, err));
+        if (cut->swap || preimage_still_so(cut->fd, &spec->before))
+            return 0;
+        if (looks == PREIMAGE_LOOKS)
+            break;
+        if (spec->version)
+            vault_discard(cut->fs->vault, spec->version);
+        spec->version = 0;
+        spec->kept = KEPT_NONE;
+    }
+    preimage_fit(cut->fs, spec->version, spec->kept, &spec->before);
+    return 0;
+}
+
 /* A truncation is no change of the folder, though a rename did it. */
 static void keep_folder_time(const struct place *at, const struct attr *before)
 {
@@ -165,12 +187,11 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
     node_path(fs->nodes, node, path);
     struct cut cut = {.fs = fs, .file = file, .node = node, .fd = fd, .own = own, .size = size};
     cut.spec = spec_for(fs, caller, OP_TRUNCATE, path);
-    TRY(attr_read(fd, "", &cut.spec.before));
+    int r = keep_what_is_seen(&cut, &err);
     int64_t old = (int64_t)cut.spec.before.size;
     struct range range = size < old ? (struct range){size, old - size} : (struct range){old, size - old};
     cut.spec.ranges = &range;
     cut.spec.range_count = 1;
-    int r = keep(&cut, &err);
     if (r == 0 && cut.swap && !alone)
         return -EAGAIN; /* nothing is kept yet */
     if (r == 0)

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "fusefs/fs.h"
+#include "fusefs/preimage.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 
-#define LOOKS_MOST 16
 #define COMPARE_MOST (64 * 1024) /* a larger file is not compared: all of it counts as changed */
 
 /* ---- beginning
@@ -54,21 +54,6 @@ static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy
     return r;
 }
 
-static bool is_still_so(const struct writing *w, int fd)
-{
-    struct attr now;
-    return attr_read(fd, "", &now) == 0 && now.size == w->before.size &&
-           now.mtime == w->before.mtime;
-}
-
-/* Who never lets it rest: the size is that of what is kept. */
-static void fit_to_kept(struct fusefs *fs, struct writing *w)
-{
-    struct attr kept;
-    if (w->version && vault_attr(fs->vault, w->version, &kept) == 0)
-        w->before.size = kept.size;
-}
-
 /* Others may be writing it, as unseen: what is kept must be what was looked at. */
 static int keep_what_is_seen(struct fusefs *fs, const struct file *file, struct writing *w,
                              const struct write_wish *wish, int64_t copy_limit, struct error *err)
@@ -78,9 +63,9 @@ static int keep_what_is_seen(struct fusefs *fs, const struct file *file, struct 
         TRY(look(w, &again, err));
         make_stores_tell(file, wish->fd); /* behind the look: what is stored from here on is newer */
         TRY(keep_whole(fs, w, wish->fd, copy_limit, err));
-        if (is_still_so(w, wish->fd))
+        if (preimage_still_so(wish->fd, &w->before))
             return 0;
-        if (looks == LOOKS_MOST)
+        if (looks == PREIMAGE_LOOKS)
             break;
         if (w->version)
             vault_discard(fs->vault, w->version);
@@ -88,7 +73,7 @@ static int keep_what_is_seen(struct fusefs *fs, const struct file *file, struct 
         w->kept = KEPT_NONE;
         again.now = NULL;
     }
-    fit_to_kept(fs, w);
+    preimage_fit(fs, w->version, w->kept, &w->before);
     return 0;
 }
 

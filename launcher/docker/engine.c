@@ -74,6 +74,9 @@ static int say_unreachable(const struct engine *e, int r, struct error *err)
 /* ---- calls ---- */
 
 static int path_of(const struct engine *e, struct strbuf *out, const char *format, va_list args)
+    VPRINTF_LIKE(3);
+
+static int path_of(const struct engine *e, struct strbuf *out, const char *format, va_list args)
 {
     char text[4096];
     int n = vsnprintf(text, sizeof text, format, args);

@@ -293,7 +293,7 @@ int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
 
 static void add_environment(struct json *j, const struct spec *s)
 {
-    static const char *const fixed[] = {"HOME=" HOME,   "USER=agent",      "LOGNAME=agent",
+    static const char *const fixed[] = {("HOME=" HOME), "USER=agent",      "LOGNAME=agent",
                                         "LANG=C.UTF-8", "SHELL=/bin/bash", "DISABLE_AUTOUPDATER=1"};
     CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
     const struct {

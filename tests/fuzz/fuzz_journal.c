@@ -139,7 +139,6 @@ static void look(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    CLEANUP(fd_close) int pristine = -1;
     struct db *db = NULL;
     struct stat st;
     if (!m)

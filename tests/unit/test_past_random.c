@@ -111,7 +111,7 @@ static void change(struct mediator *m, const char *path)
     char text[16];
     struct attr attr;
     assert_int_equal(attr_read(m->root, path, &attr), 0);
-    int n = snprintf(text, sizeof text, "%.*s", 1 + (int)roll(9), "0123456789" + roll(9));
+    int n = snprintf(text, sizeof text, "%.*s", 1 + (int)roll(9), &"0123456789"[roll(9)]);
     enum capture how = roll(2) ? CAPTURE_COPY : CAPTURE_BLOCKS;
     unsigned room = CONTENT - 1 - (unsigned)n;
     if (roll(4) == 0)

@@ -21,10 +21,18 @@ static const struct cli_verb verb = {
 static int ask(struct control *daemon, bool lazy, struct error *err)
 {
     int r = control_ask(daemon, lazy ? "umount lazy=1" : "umount", NULL, NULL, err);
-    if (r == -EPIPE)
-        return 0; /* it went before it could say so */
-    TRY(r);
+    if (r < 0 && r != -EPIPE) /* else it went before it could say so */
+        return r;
     return control_wait_end(daemon, err);
+}
+
+/* One that was just being killed still took the request, and left its mount behind, dead. */
+static void clean_after(const struct workspace *w)
+{
+    char *mountpoint = NULL;
+    if (mountpoint_find(w, &mountpoint, NULL) == 0)
+        mountpoint_clean(mountpoint);
+    free(mountpoint);
 }
 
 /* Nobody serves: what is still mounted is dead. */
@@ -49,6 +57,7 @@ static int unmount(const struct cli *cli, bool lazy, struct error *err)
     if (!runs)
         return clean(&w, err);
     TRY(ask(&daemon, lazy, err));
+    clean_after(&w);
     printf("unmounted\n");
     return 0;
 }

@@ -71,9 +71,12 @@ int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
     return r == -EPERM || r == -EMLINK ? copy_inode(fs, at, version, attr, err) : r;
 }
 
-bool preimage_still_so(int fd, const struct attr *seen)
+bool preimage_rests(const struct fusefs *fs, int fd, enum kept kept, const struct attr *seen)
 {
     struct attr now;
+    bool large = (int64_t)seen->size > fs->copy_limit;
+    if (large && (kept == KEPT_COPY || kept == KEPT_BLOCKS))
+        return true;
     return attr_read(fd, "", &now) == 0 && now.size == seen->size && now.mtime == seen->mtime;
 }
 

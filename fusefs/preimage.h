@@ -22,10 +22,11 @@ MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t 
 MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                            const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
                            struct error *err);
-/* Others may write a file unseen while it is copied or cloned: does it still look so?  It is kept
- * anew until it does, PREIMAGE_LOOKS times at the most; then its size is that of what was kept. */
+/* Others may write a file unseen while it is copied or cloned: does it still look so, or is it too dear
+ * to be kept once more?  It is kept anew until then, PREIMAGE_LOOKS times at the most; at last its size
+ * is that of what was kept. */
 #define PREIMAGE_LOOKS 16
-bool preimage_still_so(int fd, const struct attr *seen);
+bool preimage_rests(const struct fusefs *fs, int fd, enum kept kept, const struct attr *seen);
 void preimage_fit(struct fusefs *fs, uint64_t version, enum kept kept, struct attr *seen);
 /* Is it the inode itself, not a copy, that preimage_inode() has put there? */
 bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr);

@@ -99,7 +99,7 @@ static int keep_what_is_seen(struct cut *cut, struct error *err)
         if (r < 0)
             return error_set(err, -r, "stat of a file that is about to be truncated");
         TRY(keep(cut, err));
-        if (cut->swap || preimage_still_so(cut->fd, &spec->before))
+        if (cut->swap || preimage_rests(cut->fs, cut->fd, spec->kept, &spec->before))
             return 0;
         if (looks == PREIMAGE_LOOKS)
             break;

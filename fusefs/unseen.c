@@ -63,7 +63,7 @@ static int keep_what_is_seen(struct fusefs *fs, const struct file *file, struct 
         TRY(look(w, &again, err));
         make_stores_tell(file, wish->fd); /* behind the look: what is stored from here on is newer */
         TRY(keep_whole(fs, w, wish->fd, copy_limit, err));
-        if (preimage_still_so(wish->fd, &w->before))
+        if (preimage_rests(fs, wish->fd, w->kept, &w->before))
             return 0;
         if (looks == PREIMAGE_LOOKS)
             break;

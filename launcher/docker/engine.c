@@ -73,17 +73,20 @@ static int say_unreachable(const struct engine *e, int r, struct error *err)
 
 /* ---- calls ---- */
 
-static int path_of(const struct engine *e, struct strbuf *out, const char *format, va_list args)
-    VPRINTF_LIKE(3);
+static int path_of(const struct engine *e, struct strbuf *out, struct error *err,
+                   const char *format, va_list args) VPRINTF_LIKE(4);
 
-static int path_of(const struct engine *e, struct strbuf *out, const char *format, va_list args)
+static int path_of(const struct engine *e, struct strbuf *out, struct error *err,
+                   const char *format, va_list args)
 {
     char text[4096];
     int n = vsnprintf(text, sizeof text, format, args);
     if (e->api[0])
         strbuf_add_format(out, "/v%s", e->api);
     strbuf_add_text(out, text);
-    return n >= 0 && (size_t)n < sizeof text && !out->failed ? 0 : -ENAMETOOLONG;
+    if (n < 0 || (size_t)n >= sizeof text || out->failed)
+        return error_say(err, ENAMETOOLONG, "a request to the Engine is too long");
+    return 0;
 }
 
 static int perform(const struct engine *e, struct http_request *request, struct http_reply *reply,
@@ -103,10 +106,9 @@ int engine_call(const struct engine *e, const char *method, const struct strbuf 
     CLEANUP(http_reply_release) struct http_reply reply = HTTP_REPLY_NONE;
     va_list args;
     va_start(args, path);
-    int r = path_of(e, &full, path, args);
+    int r = path_of(e, &full, err, path, args);
     va_end(args);
-    if (r < 0)
-        return error_say(err, -r, "a request to the Engine is too long");
+    TRY(r);
     struct http_request request = {
         .method = method,
         .path = strbuf_text(&full),
@@ -128,10 +130,9 @@ int engine_stream(const struct engine *e, struct http_request *request, struct e
     CLEANUP(http_reply_release) struct http_reply reply = HTTP_REPLY_NONE;
     va_list args;
     va_start(args, path);
-    int r = path_of(e, &full, path, args);
+    int r = path_of(e, &full, err, path, args);
     va_end(args);
-    if (r < 0)
-        return error_say(err, -r, "a request to the Engine is too long");
+    TRY(r);
     request->path = strbuf_text(&full);
     return perform(e, request, &reply, err);
 }
@@ -143,10 +144,9 @@ int engine_attach(const struct engine *e, const struct strbuf *body, int *fd, st
     CLEANUP(http_reply_release) struct http_reply reply = HTTP_REPLY_NONE;
     va_list args;
     va_start(args, path);
-    int r = path_of(e, &full, path, args);
+    int r = path_of(e, &full, err, path, args);
     va_end(args);
-    if (r < 0)
-        return error_say(err, -r, "a request to the Engine is too long");
+    TRY(r);
     struct http_request request = {
         .socket = e->socket,
         .method = "POST",

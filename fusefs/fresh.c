@@ -130,7 +130,12 @@ void fresh_reply(struct fusefs *fs, uint64_t number, struct statx *x)
     pthread_mutex_lock(&fs->nodes->lock);
     struct seen seen = node->passed ? (struct seen){0} : node->seen;
     pthread_mutex_unlock(&fs->nodes->lock);
-    if (!is_known(&seen) || is_same(&seen, &now) || !file_is_open(&fs->handles, node, NULL))
+    if (!is_known(&seen) || is_same(&seen, &now))
+        return;
+    node_hold(fs->nodes, node);
+    bool open = file_is_open(&fs->handles, node, NULL);
+    node_drop(fs->nodes, node);
+    if (!open)
         return;
     struct timespec mtime = clock_timespec(seen.mtime);
     x->stx_size = (uint64_t)seen.size;

@@ -1,5 +1,6 @@
 """What is compared: each a way to see the folder `ws` of an image at a mount point."""
 
+import errno
 import json
 import os
 import shutil
@@ -81,13 +82,15 @@ def environment(system, home):
 
 def go_first(pid="self"):
     """Others who compute on this machine meanwhile disturb less what has a higher priority.  Where the
-    kernel groups processes by session, the priority of the group counts too."""
+    kernel groups processes by session, the priority of the group counts too; but a session as old as
+    the machine is in no group that could be weighed (EINVAL, kernel/sched/fair.c)."""
     os.setpriority(os.PRIO_PROCESS, 0 if pid == "self" else pid, -20)
     try:
         with open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as group:
             group.write("-20")
-    except FileNotFoundError:
-        pass
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EINVAL):
+            raise
 
 
 # --- ccfs ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@
 
 #include "fusefs/fusefs.h"
 #include "fusefs/handle.h"
-#include "fusefs/node.h"
+#include "fusefs/place.h"
 #include "journal/journal.h"
 #include "journal/retention.h"
 

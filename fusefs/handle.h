@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fusefs/node.h"
+#include "fusefs/place.h"
 #include "fusefs/writing.h"
 #include "journal/journal.h"
 

@@ -24,6 +24,7 @@
 #include "journal/vault.h"
 
 struct file; /* file.h: what is shared by all handles of an inode */
+struct place; /* place.h */
 
 /* Which content the kernel's pages of a file are of (fresh.h); all zero: not known. */
 struct seen {
@@ -70,27 +71,8 @@ struct nodes {
     uint64_t device; /* of the workspace: what lies on another one is not shown */
 };
 
-/* A path relative to a folder may have PATH_MAX bytes of its own. */
+/* A path relative to the workspace may have PATH_MAX bytes below a folder that has as many. */
 #define PLACE_PATH_MAX 8192
-
-/* A name in a folder, and a descriptor of that folder for *at calls.  Declared with its end and without
- * clearing the path:  CLEANUP(place_release) struct place at; place_none(&at); */
-struct place {
-    struct nodes *nodes;  /* NULL: none */
-    struct node *folder;
-    int dir;              /* borrowed from the folder until place_release() */
-    const char *name;     /* borrowed from the request */
-    const struct zone *zone; /* of what the name means, or would mean */
-    size_t folder_bytes;       /* of path, up to and with the slash before the name */
-    char path[PLACE_PATH_MAX]; /* relative to the workspace */
-};
-
-static inline void place_none(struct place *at)
-{
-    at->nodes = NULL;
-    at->zone = NULL;
-    at->path[0] = '\0';
-}
 
 MUST_USE int nodes_make(int root, const struct zones *zones, struct vault *vault, size_t fd_limit,
                         struct nodes **out, struct error *err);
@@ -104,19 +86,6 @@ void node_forget(struct nodes *nodes, uint64_t number, uint64_t lookups);
 struct node *node_find(struct nodes *nodes, uint64_t ino, int64_t born, const struct zone *zone);
 void node_hold(struct nodes *nodes, struct node *node);
 void node_drop(struct nodes *nodes, struct node *node);
-
-/* Fills *out; place_release() it.  -ENOENT: unknown folder or a name that does not exist here (.ccfs).
- * -ESTALE as rule 2; -ENAMETOOLONG: the whole path exceeds PLACE_PATH_MAX. */
-MUST_USE int place_find(struct nodes *nodes, uint64_t folder, const char *name, struct place *out);
-/* The same in two steps, for many names of one folder.  place_point() fails as place_find() does, and leaves
- * the folder entered. */
-MUST_USE int place_enter(struct nodes *nodes, uint64_t folder, struct place *out);
-MUST_USE int place_point(struct place *at, const char *name);
-void place_release(struct place *at); /* CLEANUP */
-/* statx of the place; -ENOENT; -EXDEV where another filesystem is mounted there. */
-MUST_USE int place_attr(const struct place *at, struct attr *out, struct statx *full);
-/* The folder's own mtime, for events. */
-int64_t place_folder_mtime(const struct place *at);
 
 /* The path of a node by its alias.  -ENOENT: it has no name any more; out then holds its last one. */
 int node_path(struct nodes *nodes, const struct node *node, char out[PLACE_PATH_MAX]);

@@ -1,5 +1,5 @@
 /* test_node.c - inodes are known by identity, found by name, and forgotten. */
-#include "fusefs/node.h"
+#include "fusefs/place.h"
 #include "journal/base/fd.h"
 #include "journal/journal.h"
 #include "tests/support/test.h"

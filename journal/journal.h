@@ -26,7 +26,7 @@
 #include "journal/event.h"
 #include "journal/vault.h"
 
-struct journal; /* opaque: only journal.c sees inside */
+struct journal; /* opaque: only journal*.c see inside */
 
 #define STATE_FOLDER ".ccfs"
 

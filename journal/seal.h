@@ -6,9 +6,7 @@
  * the digests of those rows (seal_rows.h), and may be signed.  Hence: (1) A sealed row is never
  * updated.  Rows that still change are listed as open, and are sealed when they have ended. (2)
  * Seals are numbered from 1 on without a gap; the meta row "sealed" names the last one. (3) Once a
- * seal is signed, all that follow are: without the key nothing is sealed.
- *
- * Threads: a sealer belongs to the writer's thread, but for sealer_sign(). */
+ * seal is signed, all that follow are: without the key nothing is sealed. */
 #ifndef JOURNAL_SEAL_H
 #define JOURNAL_SEAL_H
 
@@ -16,8 +14,6 @@
 #include "journal/seal_rows.h"
 #include "journal/signature.h"
 
-#define SEAL_EVENTS 1000    /* a seal covers at most so many, and comes when so many are new, */
-#define SEAL_SECONDS 5      /* or so long after the last one */
 #define SEAL_ROWS_MOST 4096 /* of any part */
 #define SEAL_MARK_BYTES 2
 
@@ -48,6 +44,7 @@ void seal_release(struct seal *s); /* CLEANUP(seal_release) */
  * seal; out->id is set nevertheless. */
 MUST_USE int seal_next(struct db *db, int64_t behind, struct seal *out, struct error *err);
 MUST_USE int seal_last(struct db *db, struct seal *out, struct error *err);
+MUST_USE int seal_store(struct db *db, const struct seal *s, struct error *err);
 /* One digest for the rows of each part: it can stand for rows that retention has dropped. */
 struct seal_parts {
     unsigned char sha256[PART_COUNT][SHA256_BYTES];
@@ -74,21 +71,5 @@ struct seal_open {
 };
 void seal_open_release(struct seal_open *o); /* CLEANUP(seal_open_release) */
 MUST_USE int seal_open_follow(struct seal_open *o, const struct seal *s); /* -ENOMEM */
-
-struct sealer;
-
-/* db is borrowed; what is in it is from earlier runs. */
-MUST_USE int sealer_open(struct db *db, struct sealer **out, struct error *err);
-void sealer_close(struct sealer **s);
-/* From now on with this key (borrowed).  Any thread. */
-void sealer_sign(struct sealer *s, const struct signing_key *key);
-/* The seals are signed, and the key is not here. */
-bool sealer_lacks_key(struct sealer *s);
-/* Seals if it is time to.  Not within a transaction. */
-MUST_USE int sealer_step(struct sealer *s, struct error *err);
-/* The next step seals all there is, whatever the time.  Any thread. */
-void sealer_hurry(struct sealer *s);
-/* Seals all there is; nothing is on its way any more. */
-MUST_USE int sealer_finish(struct sealer *s, struct error *err);
 
 #endif

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "journal/db.h"
-#include "journal/seal.h"
+#include "journal/sealer.h"
 #include "tests/support/keys.h"
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"

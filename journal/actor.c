@@ -23,25 +23,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/actor_proc.h"
+#include "journal/actor_session.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 
 #define THREADS_MAX 1024
 #define PROCESSES_MAX 4096
-#define SESSIONS_MAX 64
 #define WAYS 4
 #define SHARDS (THREADS_MAX / WAYS)
 #define RECHECK_NS (NS_PER_S / 4)
 #define CHAIN_MAX 64       /* parents that are recorded */
 #define WALK_MAX (1 << 22) /* parents that are followed: as many as there can be processes */
 #define REBORN_MAX 16      /* parents that die while they are looked at */
-#define TEXT_MAX 4096
-#define COMM_MAX 32
 
 struct thread {
     pid_t tid; /* 0: free */
     int comm_fd;
-    char comm[COMM_MAX];
+    char comm[ACTOR_COMM_MAX];
     uint32_t uid;
     uint32_t gid;
     int64_t checked;
@@ -71,13 +70,6 @@ struct thread_owner {
     uint32_t gid;
 };
 
-struct live_session {
-    uint64_t id; /* 0: free */
-    pid_t root;
-    uint64_t ticks;
-    char container[65]; /* root's own one, which is not ours; "": none */
-};
-
 struct actors {
     actor_record *record;
     void *context;
@@ -86,164 +78,9 @@ struct actors {
     struct shard shards[SHARDS];
     pthread_mutex_t resolving;
     struct process processes[PROCESSES_MAX]; /* below: under resolving */
-    struct live_session sessions[SESSIONS_MAX];
-    char exe[TEXT_MAX];
-    char cmdline[TEXT_MAX];
-    char container[65];
+    struct live_sessions sessions;
+    struct actor_texts texts; /* of the process that is being looked at */
 };
-
-/* ---- /proc ---- */
-
-/* Bytes read, NUL-terminated behind them, or -errno. */
-static ssize_t proc_read(pid_t pid, const char *name, char *out, size_t room)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t n = read(fd, out, room - 1);
-    if (n < 0)
-        return -errno;
-    out[n] = '\0';
-    return n;
-}
-
-static int64_t boot_time(void)
-{
-    int64_t seconds = 0;
-    FILE *f = fopen("/proc/stat", "re");
-    char line[256];
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, "btime ", 6) == 0)
-            seconds = strtoll(line + 6, NULL, 10);
-    if (f)
-        fclose(f);
-    return seconds * NS_PER_S;
-}
-
-int actor_stat_parse(const char *stat, pid_t *parent, uint64_t *ticks)
-{
-    const char *at = strrchr(stat, ')'); /* the name before it may hold anything */
-    uint64_t field = 0;
-    if (!at || at[1] != ' ' || !at[2])
-        return -EBADMSG;
-    at += 3; /* ") S" */
-    for (int n = 4; n <= 22; n++) {
-        char *end;
-        field = strtoull(at, &end, 10);
-        if (end == at)
-            return -EBADMSG;
-        at = end;
-        if (n == 4)
-            *parent = (pid_t)field;
-    }
-    *ticks = field;
-    return 0;
-}
-
-static int read_stat(pid_t pid, pid_t *parent, uint64_t *ticks)
-{
-    char text[1024];
-    ssize_t n = proc_read(pid, "stat", text, sizeof text);
-    return n < 0 ? (int)n : actor_stat_parse(text, parent, ticks);
-}
-
-struct status {
-    pid_t tgid;
-    uint32_t uid; /* the one that files are opened with */
-    uint32_t gid;
-};
-
-static uint32_t fourth_number(const char *at)
-{
-    unsigned long value = 0;
-    for (int i = 0; i < 4; i++) {
-        char *end;
-        value = strtoul(at, &end, 10);
-        at = end;
-    }
-    return (uint32_t)value;
-}
-
-static int read_status(pid_t pid, struct status *out)
-{
-    char text[2048];
-    ssize_t n = proc_read(pid, "status", text, sizeof text);
-    if (n < 0)
-        return (int)n;
-    const char *tgid = strstr(text, "\nTgid:");
-    const char *uid = strstr(text, "\nUid:");
-    const char *gid = strstr(text, "\nGid:");
-    if (!tgid || !uid || !gid)
-        return -EBADMSG;
-    out->tgid = (pid_t)strtol(tgid + 6, NULL, 10);
-    out->uid = fourth_number(uid + 5);
-    out->gid = fourth_number(gid + 5);
-    return 0;
-}
-
-static ssize_t read_link(pid_t pid, const char *name, char *out, size_t room)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    ssize_t n = readlink(path, out, room - 1);
-    out[n > 0 ? n : 0] = '\0';
-    return n;
-}
-
-/* tid: a living thread of it; the first one may be gone, and takes the answer along.  A kernel
- * thread, or one that is not ours to see, has only a name, which it may have chosen itself: in
- * brackets, so that it passes for no program. */
-static void read_exe(struct actors *a, pid_t pid, pid_t tid)
-{
-    char name[COMM_MAX];
-    if (read_link(pid, "exe", a->exe, sizeof a->exe) > 0 ||
-        read_link(tid, "exe", a->exe, sizeof a->exe) > 0)
-        return;
-    if (proc_read(pid, "comm", name, sizeof name) <= 0)
-        return;
-    name[strcspn(name, "\n")] = '\0';
-    snprintf(a->exe, sizeof a->exe, "[%s]", name);
-}
-
-static void read_cmdline(struct actors *a, pid_t pid, pid_t tid)
-{
-    ssize_t n = proc_read(pid, "cmdline", a->cmdline, sizeof a->cmdline);
-    if (n <= 0)
-        n = proc_read(tid, "cmdline", a->cmdline, sizeof a->cmdline);
-    while (n > 0 && a->cmdline[n - 1] == '\0')
-        n--;
-    for (ssize_t i = 0; i < n; i++)
-        if (a->cmdline[i] == '\0')
-            a->cmdline[i] = ' ';
-    a->cmdline[n > 0 ? n : 0] = '\0';
-}
-
-/* The last run of exactly 64 hex digits: docker-N.scope, cri-containerd-N.scope, /docker/N … */
-const char *actor_container(const char *cgroup, char out[65])
-{
-    const char *found = NULL;
-    for (const char *at = cgroup; *at;) {
-        size_t run = strspn(at, "0123456789abcdef");
-        if (run == 64)
-            found = at;
-        at += run;
-        at += *at != '\0';
-    }
-    if (!found)
-        return NULL;
-    memcpy(out, found, 64);
-    out[64] = '\0';
-    return out;
-}
-
-static const char *read_container(struct actors *a, pid_t pid)
-{
-    char text[TEXT_MAX];
-    ssize_t n = proc_read(pid, "cgroup", text, sizeof text);
-    return n > 0 ? actor_container(text, a->container) : NULL;
-}
 
 /* ---- processes (under resolving) ---- */
 
@@ -298,42 +135,16 @@ static struct process *process_oldest(struct actors *a, pid_t pid)
     return oldest;
 }
 
-static uint64_t session_rooted_at(const struct actors *a, pid_t pid, uint64_t ticks)
-{
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        if (a->sessions[i].id && a->sessions[i].root == pid && a->sessions[i].ticks == ticks)
-            return a->sessions[i].id;
-    return 0;
-}
-
-/* What an engine starts in a session's container has the engine for a parent.  Nobody leaves a
- * container's cgroup who has no right over cgroups. */
-static uint64_t session_in_container(struct actors *a, pid_t pid)
-{
-    const char *container = NULL;
-    for (int i = 0; i < SESSIONS_MAX; i++) {
-        const struct live_session *s = &a->sessions[i];
-        if (!s->id || !s->container[0])
-            continue;
-        if (!container)
-            container = read_container(a, pid);
-        if (!container)
-            return 0;
-        if (strcmp(container, s->container) == 0)
-            return s->id;
-    }
-    return 0;
-}
-
 static uint64_t session_of(struct actors *a, const struct process *p, uint64_t parents_session)
 {
-    uint64_t own = session_rooted_at(a, p->pid, p->ticks);
+    uint64_t own = live_session_rooted_at(&a->sessions, p->pid, p->ticks);
     const struct process *earlier = process_latest(a, p->pid, p->ticks);
     if (own)
         return own;
     if (earlier && earlier->ref.session)
         return earlier->ref.session;
-    return parents_session ? parents_session : session_in_container(a, p->pid);
+    return parents_session ? parents_session
+                           : live_session_in_container(&a->sessions, p->pid, &a->texts);
 }
 
 static uint64_t process_record(struct actors *a, const struct process *p, uint64_t parent)
@@ -345,9 +156,9 @@ static uint64_t process_record(struct actors *a, const struct process *p, uint64
         .parent = parent,
         .uid = p->uid,
         .gid = p->gid,
-        .exe = a->exe[0] ? a->exe : NULL,
-        .cmdline = a->cmdline[0] ? a->cmdline : NULL,
-        .container = read_container(a, p->pid),
+        .exe = a->texts.exe[0] ? a->texts.exe : NULL,
+        .cmdline = a->texts.cmdline[0] ? a->texts.cmdline : NULL,
+        .container = actor_read_container(&a->texts, p->pid),
     };
     return a->record(a->context, &actor);
 }
@@ -366,17 +177,17 @@ static bool is_want(int r)
 /* The session of pid by its line of parents alone. */
 static struct actor_ref walk_up(struct actors *a, pid_t pid)
 {
-    struct actor_ref found = {.session = session_in_container(a, pid)};
+    struct actor_ref found = {.session = live_session_in_container(&a->sessions, pid, &a->texts)};
     if (found.session)
         return found;
     for (int steps = 0; pid > 0 && steps < WALK_MAX; steps++) {
         pid_t parent = 0;
         uint64_t ticks = 0;
-        found.error = read_stat(pid, &parent, &ticks);
+        found.error = actor_read_stat(pid, &parent, &ticks);
         if (found.error < 0)
             return found;
         const struct process *known = process_latest(a, pid, ticks);
-        found.session = session_rooted_at(a, pid, ticks);
+        found.session = live_session_rooted_at(&a->sessions, pid, ticks);
         if (!found.session && known)
             found.session = known->ref.session;
         if (found.session)
@@ -394,7 +205,7 @@ static int resolve_parent(struct actors *a, struct process *p, int depth, struct
 {
     for (int i = 0; i < REBORN_MAX; i++) {
         pid_t parent = 0;
-        int r = read_stat(p->pid, &parent, &p->ticks);
+        int r = actor_read_stat(p->pid, &parent, &p->ticks);
         if (r < 0)
             return r;
         *out = resolve(a, parent, NULL, depth + 1);
@@ -410,7 +221,7 @@ static int resolve_parent(struct actors *a, struct process *p, int depth, struct
 static struct actor_ref resolve(struct actors *a, pid_t pid, const struct thread_owner *owner,
                                 int depth)
 {
-    struct status status = {0};
+    struct actor_status status = {0};
     struct process p = {.pid = pid, .checked = coarse_now()};
     struct actor_ref parent = {0};
     pid_t unused = 0;
@@ -418,7 +229,7 @@ static struct actor_ref resolve(struct actors *a, pid_t pid, const struct thread
         return (struct actor_ref){0};
     if (depth > CHAIN_MAX)
         return walk_up(a, pid);
-    int r = read_stat(pid, &unused, &p.ticks);
+    int r = actor_read_stat(pid, &unused, &p.ticks);
     if (r < 0)
         return (struct actor_ref){.error = r};
     const struct process *latest = process_latest(a, pid, p.ticks);
@@ -426,14 +237,14 @@ static struct actor_ref resolve(struct actors *a, pid_t pid, const struct thread
         return latest->ref;
     r = resolve_parent(a, &p, depth, &parent);
     if (r == 0 && !owner)
-        r = read_status(pid, &status);
+        r = actor_read_status(pid, &status);
     if (r < 0)
         return (struct actor_ref){.error = r};
     p.uid = owner ? owner->uid : status.uid;
     p.gid = owner ? owner->gid : status.gid;
-    read_exe(a, pid, owner ? owner->tid : pid);
-    read_cmdline(a, pid, owner ? owner->tid : pid);
-    p.texts = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), a->exe), a->cmdline);
+    actor_read_exe(&a->texts, pid, owner ? owner->tid : pid);
+    actor_read_cmdline(&a->texts, pid, owner ? owner->tid : pid);
+    p.texts = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), a->texts.exe), a->texts.cmdline);
     p.generation = atomic_load(&a->generation);
     struct process *known = process_exact(a, &p);
     p.ref.session = session_of(a, &p, parent.session);
@@ -459,7 +270,7 @@ static void thread_forget(struct thread *t)
 
 static bool comm_is_the_same(const struct thread *t)
 {
-    char comm[COMM_MAX] = {0};
+    char comm[ACTOR_COMM_MAX] = {0};
     ssize_t n = pread(t->comm_fd, comm, sizeof comm - 1, 0);
     return n > 0 && memcmp(comm, t->comm, sizeof comm) == 0;
 }
@@ -518,12 +329,12 @@ static int comm_open(struct thread *t)
 
 static struct actor_ref thread_resolve(struct actors *a, struct thread *t)
 {
-    struct status status;
+    struct actor_status status;
     struct thread_owner owner = {.tid = t->tid, .uid = t->uid, .gid = t->gid};
     bool watched = comm_open(t) == 0;
     t->checked = coarse_now();
     t->generation = atomic_load(&a->generation);
-    int r = read_status(t->tid, &status);
+    int r = actor_read_status(t->tid, &status);
     if (r < 0)
         return (struct actor_ref){.error = r};
     pthread_mutex_lock(&a->resolving);
@@ -550,32 +361,14 @@ struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t
 
 /* ---- sessions ---- */
 
-/* "" where root is in no container, or in the one that we are in ourselves.  Under resolving. */
-static void find_container(struct actors *a, struct live_session *s)
-{
-    const char *theirs = s->root > 0 ? read_container(a, s->root) : NULL;
-    if (theirs)
-        memcpy(s->container, theirs, sizeof s->container);
-    const char *ours = theirs ? read_container(a, getpid()) : NULL;
-    if (ours && strcmp(ours, s->container) == 0)
-        s->container[0] = '\0';
-}
-
 int actors_session_begin(struct actors *a, pid_t root, uint64_t session)
 {
     struct live_session fresh = {.id = session, .root = root};
     pid_t parent = 0;
-    if (root > 0 && read_stat(root, &parent, &fresh.ticks) < 0)
+    if (root > 0 && actor_read_stat(root, &parent, &fresh.ticks) < 0)
         fresh.root = 0; /* gone already: nobody */
-    int r = -ENOSPC;
     pthread_mutex_lock(&a->resolving);
-    find_container(a, &fresh);
-    for (int i = 0; i < SESSIONS_MAX && r < 0; i++) {
-        if (a->sessions[i].id)
-            continue;
-        a->sessions[i] = fresh;
-        r = 0;
-    }
+    int r = live_session_add(&a->sessions, fresh, &a->texts);
     atomic_fetch_add(&a->generation, 1);
     pthread_mutex_unlock(&a->resolving);
     return r;
@@ -584,19 +377,15 @@ int actors_session_begin(struct actors *a, pid_t root, uint64_t session)
 void actors_session_end(struct actors *a, uint64_t session)
 {
     pthread_mutex_lock(&a->resolving);
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        if (a->sessions[i].id == session)
-            a->sessions[i] = (struct live_session){0};
+    live_session_remove(&a->sessions, session);
     atomic_fetch_add(&a->generation, 1);
     pthread_mutex_unlock(&a->resolving);
 }
 
 unsigned actors_sessions(struct actors *a)
 {
-    unsigned count = 0;
     pthread_mutex_lock(&a->resolving);
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        count += a->sessions[i].id != 0;
+    unsigned count = live_session_count(&a->sessions);
     pthread_mutex_unlock(&a->resolving);
     return count;
 }
@@ -608,7 +397,7 @@ struct actors *actors_new(actor_record *record, void *context)
         return NULL;
     a->record = record;
     a->context = context;
-    a->boot = boot_time();
+    a->boot = actor_boot_time();
     pthread_mutex_init(&a->resolving, NULL);
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&a->shards[i].lock, NULL);

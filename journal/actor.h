@@ -26,9 +26,4 @@ int actors_session_begin(struct actors *a, pid_t root, uint64_t session);
 void actors_session_end(struct actors *a, uint64_t session);
 unsigned actors_sessions(struct actors *a);
 
-/* The container in a text of /proc/PID/cgroup, NULL: none.  out: 65 bytes. */
-const char *actor_container(const char *cgroup, char out[65]);
-/* Parent and start (clock ticks since boot) in a text of /proc/PID/stat. */
-int actor_stat_parse(const char *stat, pid_t *parent, uint64_t *ticks);
-
 #endif

@@ -18,6 +18,9 @@
 
 struct vault;
 
+#define VAULT_FOLDERS 256
+#define VAULT_NAME 17 /* 16 hex digits, NUL */
+
 /* state: descriptor of .ccfs, borrowed for the call.  Makes vault/ and its 256 folders. */
 MUST_USE int vault_open(int state, struct vault **out, struct error *err);
 void vault_close(struct vault **v);
@@ -68,8 +71,8 @@ typedef void vault_each(void *context, uint64_t version);
 int vault_walk(struct vault *v, vault_each *each, void *context);
 /* Its metadata as it was kept, packed or not.  0, -ENOENT, -EBADMSG: packed and damaged, -errno. */
 int vault_attr(struct vault *v, uint64_t version, struct attr *out);
-/* Folder descriptor and name of a version that is not packed, for *at calls.  name: at least 17 bytes. */
-int vault_place(struct vault *v, uint64_t version, char name[17]);
+/* Folder descriptor and name of a version that is not packed, for *at calls.  name: VAULT_NAME bytes. */
+int vault_place(struct vault *v, uint64_t version, char name[VAULT_NAME]);
 struct budget;
 struct budget *vault_budget(struct vault *v); /* budget.h; the vault's own */
 /* Before something is destroyed.  -ENOSPC: the budget is used up. */
@@ -79,5 +82,8 @@ void vault_grew(struct vault *v, int64_t bytes); /* a version of blocks */
 bool vault_used(struct vault *v, uint64_t *bytes);
 /* Bytes on disk and number of versions (walks). */
 int vault_usage(struct vault *v, uint64_t *bytes, uint64_t *versions);
+
+/* Says why a version could not be kept; -code, of all that means no room -ENOSPC. */
+int vault_error(struct error *err, int code, uint64_t version);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "journal/actor.h"
+#include "journal/actor_proc.h"
 #include "tests/support/test.h"
 
 enum {

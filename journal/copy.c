@@ -13,13 +13,11 @@
 int journal_copy(int root, int dir, int *out, struct error *err)
 {
     CLEANUP(db_close) struct db *db = NULL;
-    char from[64];
     char name[32];
     char into[80];
-    snprintf(from, sizeof from, "/proc/self/fd/%d/" STATE_FOLDER "/journal.db", root);
     snprintf(name, sizeof name, ".ccfs-journal-%d", (int)getpid());
     snprintf(into, sizeof into, "/proc/self/fd/%d/%s", dir, name); /* SQLite needs a name */
-    TRY(db_open(from, DB_READ, &db, err));
+    TRY(db_open_in(root, DB_READ, &db, err));
     CLEANUP(fd_close)
     int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

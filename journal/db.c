@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "journal/schema.h"
+#include "journal/state.h"
 
 #define CACHED_MAX 96
 #define HEADER_BYTES 100
@@ -244,6 +245,13 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct error *
     *out = db;
     db = NULL;
     return 0;
+}
+
+int db_open_in(int root, enum db_mode mode, struct db **out, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/" STATE_FOLDER "/journal.db", root);
+    return db_open(path, mode, out, err);
 }
 
 void db_close(struct db **db)

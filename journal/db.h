@@ -24,6 +24,8 @@ enum db_mode {
  * Checks application_id and user_version before anything is written: -EPROTO a newer ccfs wrote it,
  * -EBADMSG damaged or not ours.  *out is yours: db_close() it. */
 MUST_USE int db_open(const char *path, enum db_mode mode, struct db **out, struct error *err);
+/* The journal of the workspace behind the descriptor. */
+MUST_USE int db_open_in(int root, enum db_mode mode, struct db **out, struct error *err);
 void db_close(struct db **db);
 MUST_USE int db_exec(struct db *db, const char *sql, struct error *err);
 /* All of it as of one instant into the empty file that `path` names, while others write. */

@@ -2,8 +2,8 @@
  *
  *     note, note, note ──► list ──► round: sync versions, their folders, the intake ──► waiters
  *
- * What is noted while a round runs belongs to the next one.  Where a round fails, its list goes back
- * and its waiters get the error: nothing counts as being on the disk that may not be. */
+ * What is noted while a round runs belongs to the next one.  Where a round fails, its list goes
+ * back and its waiters get the error: nothing counts as being on the disk that may not be. */
 #include "journal/durable.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/list.h"
 #include "journal/base/log.h"
 #include "journal/vault_sync.h"
 
@@ -71,14 +72,10 @@ static bool list_add(struct list *list, const struct vault_touched *t)
     }
     if (list->count == NOTED_MAX)
         return false;
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 64;
-        struct vault_touched *items = reallocarray(list->items, room, sizeof *items);
-        if (!items)
-            return false;
-        list->items = items;
-        list->room = room;
-    }
+    struct vault_touched *items = list_grown(list->items, list->count, &list->room, sizeof *items);
+    if (!items)
+        return false;
+    list->items = items;
     list->items[list->count++] = *t;
     return true;
 }

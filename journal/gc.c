@@ -12,8 +12,8 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
+#include "journal/db.h"
 #include "journal/gc_part.h"
-#include "journal/undo_apply.h"
 
 #define SEAL_WAIT_S 60
 #define SEAL_NAP_MS 20
@@ -120,7 +120,7 @@ int gc_run(struct journal *j, const struct gc_limits *limits, struct actor_ref w
     CLEANUP(db_close) struct db *db = NULL;
     struct gc_result result = {0};
     TRY(journal_drain(j, err));
-    TRY(undo_db_open(journal_root(j), DB_WRITE, &db, err));
+    TRY(db_open_in(journal_root(j), DB_WRITE, &db, err));
     struct gc g = {
         .journal = j,
         .db = db,

@@ -412,9 +412,7 @@ static void *hasher_main(void *context)
 
 static int open_journal(struct hasher *h, struct error *err)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d/%s/journal.db", h->root, STATE_FOLDER);
-    TRY(db_open(path, DB_READ, &h->db, err));
+    TRY(db_open_in(h->root, DB_READ, &h->db, err));
     CLEANUP(stmt_done)
     struct stmt q = db_query(h->db, "SELECT value FROM meta WHERE key = 'hashed'");
     int r = stmt_step(&q, err);

@@ -34,9 +34,7 @@ int history_open(int root, struct history **out, struct error *err)
     CLEANUP(history_close) struct history *h = calloc(1, sizeof *h);
     if (!h)
         return error_set(err, ENOMEM, "read the journal");
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", root, name);
-    TRY(db_open(path, DB_READ, &h->db, err));
+    TRY(db_open_in(root, DB_READ, &h->db, err));
     *out = h;
     h = NULL;
     return 0;

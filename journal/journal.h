@@ -24,11 +24,10 @@
 
 #include "journal/base/error.h"
 #include "journal/event.h"
+#include "journal/state.h"
 #include "journal/vault.h"
 
 struct journal; /* opaque: only journal*.c see inside */
-
-#define STATE_FOLDER ".ccfs"
 
 /* Makes .ccfs (0700) with an empty journal where there is none; idempotent.  root: the workspace's
  * descriptor, borrowed. */

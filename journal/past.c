@@ -7,8 +7,8 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
+#include "journal/db.h"
 #include "journal/past_part.h"
-#include "journal/undo_apply.h"
 #include "journal/undo_place.h"
 #include "journal/undo_thing.h"
 #include "journal/undo_window.h"
@@ -109,7 +109,7 @@ static int open_parts(struct past *p, struct error *err)
     if (state < 0)
         return error_set(err, -state, "open %s", STATE_FOLDER);
     TRY(past_now(p->history, &p->now, err));
-    TRY(undo_db_open(p->root, DB_READ, &p->db, err));
+    TRY(db_open_in(p->root, DB_READ, &p->db, err));
     TRY(vault_open(state, &p->vault, err));
     p->sha = sha256_new();
     p->plan = calloc(1, sizeof *p->plan);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/base/list.h"
 #include "journal/schema.h"
 
 /* ---- lists ---- */
@@ -17,14 +18,10 @@ void seal_rows_release(struct seal_rows *rows)
 
 static struct seal_row *rows_push(struct seal_rows *rows)
 {
-    if (rows->count == rows->room) {
-        size_t room = rows->room ? 2 * rows->room : 1024;
-        struct seal_row *list = reallocarray(rows->list, room, sizeof *list);
-        if (!list)
-            return NULL;
-        rows->list = list;
-        rows->room = room;
-    }
+    struct seal_row *list = list_grown(rows->list, rows->count, &rows->room, sizeof *list);
+    if (!list)
+        return NULL;
+    rows->list = list;
     return &rows->list[rows->count++];
 }
 
@@ -36,14 +33,10 @@ void seal_ids_release(struct seal_ids *ids)
 
 int seal_ids_add(struct seal_ids *ids, int64_t id)
 {
-    if (ids->count == ids->room) {
-        size_t room = ids->room ? 2 * ids->room : 64;
-        int64_t *list = reallocarray(ids->list, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        ids->list = list;
-        ids->room = room;
-    }
+    int64_t *list = list_grown(ids->list, ids->count, &ids->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    ids->list = list;
     ids->list[ids->count++] = id;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/list.h"
 #include "journal/schema.h"
 
 void tombstone_release(struct tombstone *t)
@@ -18,14 +19,10 @@ void tombstone_release(struct tombstone *t)
 
 static int push(struct tombstone *t, struct span span)
 {
-    if (t->span_count == t->span_room) {
-        size_t room = t->span_room ? 2 * t->span_room : 64;
-        struct span *spans = reallocarray(t->spans, room, sizeof *spans);
-        if (!spans)
-            return -ENOMEM;
-        t->spans = spans;
-        t->span_room = room;
-    }
+    struct span *spans = list_grown(t->spans, t->span_count, &t->span_room, sizeof *spans);
+    if (!spans)
+        return -ENOMEM;
+    t->spans = spans;
     t->spans[t->span_count++] = span;
     return 0;
 }

@@ -25,13 +25,6 @@
 
 #define TELL_EVERY 64
 
-int undo_db_open(int root, enum db_mode mode, struct db **out, struct error *err)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d/" STATE_FOLDER "/journal.db", root);
-    return db_open(path, mode, out, err);
-}
-
 struct finish {
     struct db *db;
     struct vault *vault;
@@ -353,7 +346,7 @@ int undo_apply(struct journal *j, int root, struct undo_plan *plan, struct actor
     w.who = who;
     w.hooks = hooks;
     TRY(work_open(&w, err));
-    TRY(undo_db_open(root, DB_WRITE, &db, err));
+    TRY(db_open_in(root, DB_WRITE, &db, err));
     TRY(undo_run(&w, db, plan, 0, err));
     result.undo = w.undo;
     plan_count(plan, &result);

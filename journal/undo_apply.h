@@ -13,9 +13,6 @@
 #include "journal/undo.h"
 #include "journal/undo_step.h"
 
-/* A connection of the undo's own; the journal's writer has another. */
-MUST_USE int undo_db_open(int root, enum db_mode mode, struct db **out, struct error *err);
-
 #define BOOT_ID_BYTES 36
 
 struct work {

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "journal/db.h"
 #include "journal/event.h"
-#include "journal/undo_apply.h"
 #include "journal/undo_plan.h"
 
 struct seen {
@@ -109,7 +109,7 @@ int undo_note_outside(struct journal *j, int root, const struct undo_plan *plan,
     CLEANUP(db_close) struct db *db = NULL;
     if (plan->outside_count == 0)
         return 0;
-    TRY(undo_db_open(root, DB_READ, &db, err));
+    TRY(db_open_in(root, DB_READ, &db, err));
     for (size_t i = 0; i < plan->outside_count; i++) {
         const struct undo_outside *o = &plan->outside[i];
         int noted = is_noted(db, o, err);

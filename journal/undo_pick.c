@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "journal/base/list.h"
+
 static int no_memory(struct error *err)
 {
     return error_set(err, ENOMEM, "plan an undo");
@@ -132,14 +134,11 @@ static int leave(struct pick *p, const struct undo_conflict *c)
 
 static int note_skipped(struct pick *p, const struct undo_conflict *c)
 {
-    if (p->skipped_count == p->skipped_room) {
-        size_t room = p->skipped_room ? 2 * p->skipped_room : 64;
-        struct undo_conflict *list = reallocarray(p->skipped, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        p->skipped = list;
-        p->skipped_room = room;
-    }
+    struct undo_conflict *list =
+        list_grown(p->skipped, p->skipped_count, &p->skipped_room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    p->skipped = list;
     struct undo_conflict *copy = &p->skipped[p->skipped_count++];
     *copy = *c;
     copy->path = arena_copy_text(&p->memory, c->path);

@@ -1,6 +1,7 @@
 /* undo_plan.h - private to journal/: what an undo will do, from the selection to the ordered steps.
  *
- *   undo_plan.c     the events one after the other, newest first
+ *   undo_plan.c     the plan itself: what stands in it
+ *   undo_make.c     how it comes to be: the events one after the other, newest first
  *   undo_pick.c     which of them are taken back, and what conflicts change in that
  *   undo_rewind.c   each of them taken back on the tree: what it does to names
  *   undo_change.c   … to contents and metadata
@@ -16,19 +17,10 @@
 #ifndef JOURNAL_UNDO_PLAN_H
 #define JOURNAL_UNDO_PLAN_H
 
+#include "journal/ids.h"
 #include "journal/undo.h"
 #include "journal/undo_step.h"
 #include "journal/undo_tree.h"
-
-struct ids {
-    uint64_t *list; /* owned */
-    size_t count;
-    size_t room;
-};
-void ids_release(struct ids *ids);
-MUST_USE int ids_add(struct ids *ids, uint64_t id);
-void ids_sort(struct ids *ids); /* ascending, each once */
-bool ids_have(const struct ids *ids, uint64_t id); /* of sorted ones */
 
 /* A file that is not as the journal last saw it. */
 struct undo_outside {
@@ -57,9 +49,6 @@ struct undo_plan {
     struct steps steps;
 };
 
-/* As undo_plan_make(), while the undo `aborted` is unfinished and is to be taken back (0: none may be). */
-MUST_USE int plan_make(struct history *h, int root, const struct ids *ids, unsigned how,
-                       uint64_t aborted, struct undo_plan **out, struct error *err);
 void plan_count(const struct undo_plan *plan, struct undo_result *out);
 
 /* Texts: constants, or in plan->memory. */

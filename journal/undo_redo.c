@@ -8,7 +8,6 @@
 
 #include "journal/db.h"
 #include "journal/undo.h"
-#include "journal/undo_apply.h"
 #include "journal/undo_plan.h"
 
 static int next_undo(struct db *db, uint64_t undo, int64_t *out, struct error *err)
@@ -55,7 +54,7 @@ int undo_last(int root, uint64_t *out, struct error *err)
 {
     CLEANUP(db_close) struct db *db = NULL;
     uint64_t undo = INT64_MAX;
-    TRY(undo_db_open(root, DB_READ, &db, err));
+    TRY(db_open_in(root, DB_READ, &db, err));
     for (;;) {
         bool counts = false;
         bool is_redo = false;
@@ -104,7 +103,7 @@ int undo_steps(int root, uint64_t undo, uint64_t **ids, size_t *count, struct er
     CLEANUP(db_close) struct db *db = NULL;
     CLEANUP(ids_release) struct ids found = {0};
     int64_t end;
-    TRY(undo_db_open(root, DB_READ, &db, err));
+    TRY(db_open_in(root, DB_READ, &db, err));
     TRY(check_is_undo(db, undo, err));
     TRY(next_undo(db, undo, &end, err));
     TRY(collect(db, undo, end, &found, err));

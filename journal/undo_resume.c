@@ -16,6 +16,7 @@
 #include "journal/base/log.h"
 #include "journal/schema.h"
 #include "journal/undo_apply.h"
+#include "journal/undo_make.h"
 #include "journal/undo_plan.h"
 
 /* The oldest undo that is not finished; 0: none. */
@@ -45,7 +46,7 @@ int undo_find_unfinished(int root, struct undo_unfinished *out, struct error *er
 {
     CLEANUP(db_close) struct db *db = NULL;
     struct undo_unfinished found = {0};
-    TRY(undo_db_open(root, DB_READ, &db, err));
+    TRY(db_open_in(root, DB_READ, &db, err));
     TRY(next_unfinished(db, &found.id, err));
     if (found.id) {
         TRY(count_steps(db, found.id, &found.total, err));
@@ -93,7 +94,7 @@ int undo_resume(struct journal *j, int root, unsigned *finished, struct error *e
     CLEANUP(db_close) struct db *db = NULL;
     unsigned count = 0;
 
-    TRY(undo_db_open(root, DB_WRITE, &db, err));
+    TRY(db_open_in(root, DB_WRITE, &db, err));
     w.journal = j;
     w.root = root;
     w.resumed = true;
@@ -171,7 +172,7 @@ int undo_abort(struct journal *j, int root, unsigned how, struct actor_ref who,
     *plan = NULL;
     *out = (struct undo_result){0};
     TRY(journal_drain(j, err));
-    TRY(undo_db_open(root, DB_WRITE, &db, err));
+    TRY(db_open_in(root, DB_WRITE, &db, err));
     TRY(next_unfinished(db, &undo, err));
     if (!undo)
         return error_say(err, ENOENT, "no undo is unfinished");

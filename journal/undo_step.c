@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/base/list.h"
 #include "journal/undo_place.h"
 
 #define NUMBERS 24
@@ -22,14 +23,10 @@ void steps_release(struct steps *s)
 
 int steps_add(struct steps *s, const struct step *step)
 {
-    if (s->count == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        struct step *list = reallocarray(s->list, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        s->list = list;
-        s->room = room;
-    }
+    struct step *list = list_grown(s->list, s->count, &s->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    s->list = list;
     s->list[s->count++] = *step;
     return 0;
 }

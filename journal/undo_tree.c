@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 #include "journal/journal.h"
 #include "journal/undo_place.h"
 
@@ -404,14 +405,10 @@ static void search_release(struct search *s)
 
 static int search_push(struct search *s, const char *path)
 {
-    if (s->count == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        const char **paths = reallocarray(s->paths, room, sizeof *paths);
-        if (!paths)
-            return -ENOMEM;
-        s->paths = paths;
-        s->room = room;
-    }
+    const char **paths = list_grown(s->paths, s->count, &s->room, sizeof *paths);
+    if (!paths)
+        return -ENOMEM;
+    s->paths = paths;
     const char *copy = arena_copy_text(&s->memory, path);
     if (!copy)
         return -ENOMEM;

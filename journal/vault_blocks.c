@@ -14,6 +14,7 @@
 #include "journal/base/crc.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 #include "journal/vault.h"
 #include "journal/vault_sync.h"
 
@@ -148,14 +149,10 @@ static int block_pass(int fd, const struct block *b, int to)
 
 static int blocks_push(struct blocks *blocks, const struct block *b)
 {
-    if (blocks->count == blocks->room) {
-        size_t room = blocks->room ? 2 * blocks->room : 64;
-        struct block *list = reallocarray(blocks->list, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        blocks->list = list;
-        blocks->room = room;
-    }
+    struct block *list = list_grown(blocks->list, blocks->count, &blocks->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    blocks->list = list;
     blocks->list[blocks->count++] = *b;
     return 0;
 }

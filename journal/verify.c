@@ -274,13 +274,11 @@ static int check_chain(struct verify *v, struct error *err)
 
 static int parts_open(int root, struct verify *v, struct error *err)
 {
-    char path[64];
     CLEANUP(fd_close)
     int state = fd_open_beneath(root, STATE_FOLDER, O_RDONLY | O_DIRECTORY, 0);
     if (state < 0)
         return error_set(err, -state, "open the workspace's %s", STATE_FOLDER);
-    snprintf(path, sizeof path, "/proc/self/fd/%d/journal.db", state);
-    TRY(db_open(path, DB_READ, &v->db, err));
+    TRY(db_open_in(root, DB_READ, &v->db, err));
     TRY(vault_open(state, &v->vault, err));
     v->sha = sha256_new();
     return v->sha ? 0 : error_set(err, ENOMEM, "prepare SHA-256");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/base/list.h"
 #include "journal/verify_part.h"
 
 void verify_gone_release(struct verify_gone *g)
@@ -17,14 +18,10 @@ void verify_gone_release(struct verify_gone *g)
 
 static int keep(struct verify_gone *g, struct tombstone *t)
 {
-    if (g->count == g->room) {
-        size_t room = g->room ? 2 * g->room : 16;
-        struct tombstone *list = reallocarray(g->list, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        g->list = list;
-        g->room = room;
-    }
+    struct tombstone *list = list_grown(g->list, g->count, &g->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    g->list = list;
     g->list[g->count++] = *t;
     *t = TOMBSTONE_NONE;
     return 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 #include "journal/base/map.h"
 
 #define WAITING_MOST 2000 /* each has a descriptor open; more are told by themselves */
@@ -82,14 +83,10 @@ static void walk_release(struct walk *w)
 
 static struct entry *add_entry(struct walk *w, uint64_t object, const struct event *e)
 {
-    if (w->count == w->room) {
-        size_t room = w->room ? 2 * w->room : 64;
-        struct entry **more = reallocarray(w->entries, room, sizeof(struct entry *));
-        if (!more)
-            return NULL;
-        w->entries = more;
-        w->room = room;
-    }
+    struct entry **more = list_grown(w->entries, w->count, &w->room, sizeof(struct entry *));
+    if (!more)
+        return NULL;
+    w->entries = more;
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry || map_put(&w->by_object, object, 0, entry) < 0) {
         free(entry);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 
 #define ROUND_MS 1000
 
@@ -33,14 +34,10 @@ static void follower_release(struct follower *f)
 
 static int remember_open(struct follower *f, uint64_t id)
 {
-    if (f->open_count == f->open_room) {
-        size_t room = f->open_room ? 2 * f->open_room : 64;
-        uint64_t *more = reallocarray(f->open, room, sizeof *more);
-        if (!more)
-            return error_set(f->err, ENOMEM, "follow the history");
-        f->open = more;
-        f->open_room = room;
-    }
+    uint64_t *more = list_grown(f->open, f->open_count, &f->open_room, sizeof *more);
+    if (!more)
+        return error_set(f->err, ENOMEM, "follow the history");
+    f->open = more;
     f->open[f->open_count++] = id;
     return 0;
 }

@@ -6,7 +6,6 @@
 
 #include "journal/base/fd.h"
 #include "journal/db.h"
-#include "journal/undo_apply.h"
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"
 
@@ -85,7 +84,7 @@ static void an_altered_file_does_not_come_back(void **state)
 static int64_t count_hashes(struct mediator *m, uint64_t event)
 {
     CLEANUP(db_close) struct db *db = NULL;
-    assert_int_equal(undo_db_open(m->root, DB_READ, &db, NULL), 0);
+    assert_int_equal(db_open_in(m->root, DB_READ, &db, NULL), 0);
     CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT count(*) FROM hash WHERE event=?1");
     stmt_bind_int(&q, 1, (int64_t)event);
     assert_int_equal(stmt_step(&q, NULL), 1);
@@ -130,7 +129,7 @@ static void what_was_dropped_is_said_to_have_expired(void **state)
     uint64_t removed = do_unlink(&m, "f");
     assert_int_equal(journal_drain(m.journal, NULL), 0);
     CLEANUP(db_close) struct db *db = NULL;
-    assert_int_equal(undo_db_open(m.root, DB_WRITE, &db, NULL), 0);
+    assert_int_equal(db_open_in(m.root, DB_WRITE, &db, NULL), 0);
     assert_int_equal(db_exec(db, "UPDATE version SET state=3", NULL), 0);
     for (uint64_t version = 1; version < 40; version++)
         vault_discard(journal_vault(m.journal), version);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "journal/base/log.h"
 #include "journal/event.h"
 #include "launcher/daemon.h"
 #include "launcher/mountpoint.h"
@@ -129,6 +130,15 @@ int attach_contacts(struct attach *a, struct contacts *contacts, struct error *e
     return contacts->more == 0 ? 0
                                : record_contact(a, &others, OUTCOME_FAILED,
                                                 "more names than are kept for one session", err);
+}
+
+void attach_proxy_ended(struct attach *a, const char *name)
+{
+    const struct contact proxy = {.target = CONTACT_PROXY, .count = 1};
+    struct error err = ERROR_NONE;
+    log_line("the proxy of %s ended: from now on the session reaches nothing", name);
+    if (record_contact(a, &proxy, OUTCOME_FAILED, CONTACT_PROXY_ENDED, &err) < 0)
+        log_error(&err);
 }
 
 static int end_session(struct attach *a, int status, struct error *err)

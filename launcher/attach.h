@@ -37,6 +37,8 @@ MUST_USE int attach_begin(struct attach *a, const struct attach_session *session
                           struct error *err);
 /* Records what its proxy was asked for; call it before the end.  -EPIPE as there. */
 MUST_USE int attach_contacts(struct attach *a, struct contacts *contacts, struct error *err);
+/* Says, and records at once, that its proxy is gone while it goes on. */
+void attach_proxy_ended(struct attach *a, const char *name);
 /* Ends the session, and the daemon if it was for sessions and no other one lives.  -EPIPE: the
  * daemon is dead, its mount was taken away, and what it had not drained is still in the intake. */
 MUST_USE int attach_end(struct attach *a, int status, struct error *err);

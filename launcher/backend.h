@@ -34,16 +34,18 @@ struct backend_task {
     pid_t root; /* first of its processes: the session's root */
     int ended;  /* pidfd of it: readable once it ended */
     int inside; /* pidfd of the process with which all of its processes end; -1: not yet there */
+    int proxy;  /* readable once its proxy ended, which it should not by itself; -1: not watched */
     int go;
     int block;
     int status;
     struct net_space network;
     struct contacts *contacts; /* with an allowlist, whole after finish(): contacts_free() */
-    struct backend_own *own; /* what only the backend knows; NULL: nothing */
+    struct backend_own *own;   /* what only the backend knows; NULL: nothing */
 };
 #define BACKEND_TASK_NONE                                                                          \
     ((struct backend_task){.ended = -1,                                                            \
                            .inside = -1,                                                           \
+                           .proxy = -1,                                                            \
                            .go = -1,                                                               \
                            .block = -1,                                                            \
                            .status = -1,                                                           \

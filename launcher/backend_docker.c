@@ -26,6 +26,7 @@ struct backend_own {
     struct engine engine;
     struct spec_names names;
     struct pod pod;
+    struct contacts *contacts; /* with an allowlist, until the task has them */
     bool made;
 };
 
@@ -45,7 +46,10 @@ static int name_session(const struct backend_job *job, struct spec_names *out, s
 static int open_session(const struct backend_job *job, struct backend_own *own, struct error *err)
 {
     CLEANUP(fd_close) int lock = -1;
+    if (job->config->network.mode == NET_ALLOWLIST)
+        TRY(contacts_make(&own->contacts, err));
     const struct pod_wish wish = {
+        .contacts = own->contacts,
         .workspace = job->workspace,
         .config = job->config,
         .names = &own->names,
@@ -67,6 +71,7 @@ static void end_session(struct backend_own **own)
     if ((*own)->made)
         pod_close(&(*own)->engine, &(*own)->names, false, &(*own)->pod);
     engine_close(&(*own)->engine);
+    contacts_free(&(*own)->contacts);
     free(*own);
     *own = NULL;
 }
@@ -96,8 +101,7 @@ static void live_as_child(const struct backend_job *job, struct backend_own *own
     int exit_code = EXIT_FAILED;
     char word = 0;
     ssize_t n = 0;
-    fd_close(&own->pod.agent_life);
-    fd_close(&own->pod.holder_life);
+    pod_let_go(&own->pod);
     while ((n = read(go, &word, 1)) < 0 && errno == EINTR)
         continue;
     if (n == 1 && become_carrier(job, own, parent, &exit_code, &err) < 0)
@@ -135,6 +139,9 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     *out = BACKEND_TASK_NONE;
     out->root = own->pod.root;
     out->inside = pidfd_of(own->pod.root);
+    out->proxy = own->pod.sidecar.ended;
+    out->contacts = own->contacts;
+    own->contacts = NULL;
     out->own = own;
     own = NULL; /* finish() ends it */
     int r = start_child(job, out, err);

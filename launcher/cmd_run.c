@@ -250,7 +250,9 @@ static int run_command(struct run *run, int *exit_code, struct error *err)
     TRY(run->backend->go(&job, &run->task, err));
     TRY(pty_raw(&run->pty, err));
     streams_given(&run->streams);
-    enum ending ending = session_watch(&watch, &signal);
+    enum ending ending;
+    while ((ending = session_watch(&watch, &signal)) == ENDING_PROXY)
+        attach_proxy_ended(&run->attach, "this session");
     if (ending != ENDING_ITSELF)
         run->backend->stop(&run->task);
     TRY(run->backend->finish(&run->task, exit_code, ending == ENDING_ITSELF ? err : NULL));

@@ -17,6 +17,7 @@
 #include "launcher/config.h"
 #include "launcher/control_client.h"
 #include "launcher/json.h"
+#include "launcher/net/contacts.h"
 #include "launcher/render.h"
 #include "launcher/workspace.h"
 
@@ -37,6 +38,7 @@ struct seen_session {
     char *command;
     int64_t began;
     uint64_t denied;
+    bool proxy_ended; /* with an allowlist: it reaches nothing any more */
 };
 
 struct status {
@@ -119,16 +121,32 @@ static int keep_session(const struct session *session, void *context)
     return 0;
 }
 
+static int see_contact(const struct event *e, void *context)
+{
+    struct seen_session *one = context;
+    one->proxy_ended = one->proxy_ended || strcmp(e->path, CONTACT_PROXY) == 0;
+    return 0;
+}
+
+static int look_at_session(struct status *s, struct seen_session *one, struct error *err)
+{
+    struct history_counts counts = {0};
+    struct history_filter filter = HISTORY_ALL;
+    filter.session = one->id;
+    filter.op = OP_NETWORK;
+    filter.outcome = OUTCOME_FAILED;
+    TRY(history_count(s->history, one->id, &counts, err));
+    one->denied = counts.denied;
+    return history_events(s->history, &filter, see_contact, one, err);
+}
+
 static int look_at_sessions(struct status *s, struct error *err)
 {
     if (!s->mounted || control_number(&s->daemon, "sessions") == 0)
         return 0;
     TRY(history_sessions(s->history, NULL, keep_session, s, err));
-    for (size_t i = 0; i < s->session_count; i++) {
-        struct history_counts counts = {0};
-        TRY(history_count(s->history, s->sessions[i].id, &counts, err));
-        s->sessions[i].denied = counts.denied;
-    }
+    for (size_t i = 0; i < s->session_count; i++)
+        TRY(look_at_session(s, &s->sessions[i], err));
     return 0;
 }
 
@@ -190,6 +208,8 @@ static void print_sessions(const struct status *s)
         print_age(one->began);
         if (one->denied)
             printf("  %" PRIu64 " refused", one->denied);
+        if (one->proxy_ended)
+            printf("  its proxy ended: it reaches nothing");
         printf("  %s\n", strbuf_text(&command));
     }
     if (s->session_count == 0)
@@ -218,7 +238,8 @@ static void print_undo(const struct status *s)
 {
     if (!s->undo.id)
         return;
-    printf("undo       #%" PRIu64 " is not finished (%zu of %zu steps)   go on: ccfs undo --resume   "
+    printf("undo       #%" PRIu64
+           " is not finished (%zu of %zu steps)   go on: ccfs undo --resume   "
            "take it back: ccfs undo --abort\n",
            s->undo.id, s->undo.done, s->undo.total);
 }
@@ -265,6 +286,7 @@ static void json_sessions(struct json *j, const struct status *s)
         json_text(j, "command", s->sessions[i].command);
         json_int(j, "began", s->sessions[i].began);
         json_uint(j, "refused", s->sessions[i].denied);
+        json_bool(j, "proxy_ended", s->sessions[i].proxy_ended);
         json_end(j);
     }
     json_end(j);

@@ -11,6 +11,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
 #include "launcher/net/gate.h"
+#include "launcher/net/proxy.h"
 
 #define AGENT_ID "1000" /* inside; outside it is whoever owns the workspace */
 
@@ -147,16 +148,9 @@ static const char *plain(const char *name, const char *otherwise)
     return value;
 }
 
-/* Programs know one spelling or the other; node only when told to look. */
-static void add_proxy(struct strbuf *args)
+static void add_variable(void *args, const char *name, const char *value)
 {
-    static const char *const names[] = {"HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"};
-    char url[64];
-    snprintf(url, sizeof url, "http://" GATE_ADDRESS ":%d", NET_PROXY_PORT);
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        ADD(args, "--setenv", names[i], url);
-    ADD(args, "--setenv", "NO_PROXY", "localhost,127.0.0.1", "--setenv", "no_proxy",
-        "localhost,127.0.0.1", "--setenv", "NODE_USE_ENV_PROXY", "1");
+    ADD(args, "--setenv", name, value);
 }
 
 static void add_environment(struct strbuf *args, const struct backend_job *job,
@@ -171,7 +165,7 @@ static void add_environment(struct strbuf *args, const struct backend_job *job,
     ADD(args, "--setenv", "TERM", plain("TERM", "dumb"), "--setenv", "LANG",
         plain("LANG", "C.UTF-8"));
     if (network->mode == NET_ALLOWLIST)
-        add_proxy(args);
+        proxy_variables(GATE_ADDRESS, add_variable, args);
     for (size_t i = 0; i < job->env->count; i++) {
         char name[128];
         const char *equals = strchr(job->env->items[i], '=');

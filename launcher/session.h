@@ -12,13 +12,14 @@ enum ending {
     ENDING_ITSELF, /* the command did */
     ENDING_SIGNAL, /* we were told to end: *signal */
     ENDING_MOUNT,  /* the daemon is gone, and without it nothing may run */
+    ENDING_PROXY,  /* it did not yet, but reaches nothing any more: said once, watch on */
 };
 
 /* Signals that end a session or resize it are blocked from here on and read as a file; *out: fd. */
 MUST_USE int session_signals(int *out, struct error *err);
 
 struct session_watch {
-    const struct backend_task *task;
+    struct backend_task *task;
     struct pty *pty;
     int signals; /* of session_signals() */
     int daemon;  /* its control socket: readable when it hangs up */

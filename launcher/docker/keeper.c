@@ -19,6 +19,7 @@ struct keeper {
     const struct keeper_order *order;
     struct attach attach;
     struct pod pod;
+    struct contacts *contacts; /* with an allowlist */
     int lock;
     int signals;
     int ended; /* pidfd of the container's first process */
@@ -30,6 +31,7 @@ static void keeper_release(struct keeper *k)
     fd_close(&k->signals);
     fd_close(&k->ended);
     attach_close(&k->attach);
+    contacts_free(&k->contacts);
 }
 
 int session_lock(const struct workspace *w, int *out, struct error *err)
@@ -71,6 +73,7 @@ static int begin(struct keeper *k, struct error *err)
             .names = order->names,
             .env = order->env,
             .mountpoint = k->attach.mountpoint,
+            .contacts = k->contacts,
         };
         TRY(pod_open(order->engine, &wish, &k->pod, err));
         r = begin_session(k, err);
@@ -108,12 +111,17 @@ static int watch(struct keeper *k, struct error *err)
     if (k->ended < 0)
         return error_set(err, errno, "watch the container");
     task.ended = k->ended;
+    task.proxy = k->pod.sidecar.ended;
+    struct session_watch w = {.task = &task, .pty = &none, .signals = k->signals};
     for (;;) {
-        struct session_watch w = {
-            .task = &task, .pty = &none, .signals = k->signals, .daemon = k->attach.daemon.fd};
-        if (session_watch(&w, &signal) != ENDING_MOUNT)
+        w.daemon = k->attach.daemon.fd;
+        enum ending ending = session_watch(&w, &signal);
+        if (ending == ENDING_PROXY)
+            attach_proxy_ended(&k->attach, k->order->names->agent);
+        else if (ending != ENDING_MOUNT)
             return 0;
-        TRY(error_prefix(err, revive(k, err), "the session was ended, its mount is lost"));
+        else
+            TRY(error_prefix(err, revive(k, err), "the session was ended, its mount is lost"));
     }
 }
 
@@ -128,6 +136,22 @@ static int how_it_ended(struct keeper *k)
     return state.exit_code;
 }
 
+/* The agent before its session: what it does last belongs to it. */
+static int end(struct keeper *k, struct error *err)
+{
+    const struct keeper_order *order = k->order;
+    if (k->pod.root > 0)
+        pod_end(order->engine, order->names);
+    int status = k->pod.root > 0 ? how_it_ended(k) : EXIT_FAILED;
+    sidecar_end(&k->pod.sidecar);
+    int told = k->contacts && k->attach.session ? attach_contacts(&k->attach, k->contacts, err) : 0;
+    int ended =
+        k->attach.daemon.fd >= 0 ? attach_end(&k->attach, status, told < 0 ? NULL : err) : 0;
+    if (k->pod.root > 0)
+        pod_close(order->engine, order->names, true, &k->pod);
+    return told < 0 ? told : ended;
+}
+
 int session_keep(const struct keeper_order *order, struct error *err)
 {
     CLEANUP(keeper_release)
@@ -140,19 +164,15 @@ int session_keep(const struct keeper_order *order, struct error *err)
     struct error later = ERROR_NONE;
     TRY(session_signals(&k.signals, err));
     TRY(session_lock(order->workspace, &k.lock, err));
+    if (order->config->network.mode == NET_ALLOWLIST)
+        TRY(contacts_make(&k.contacts, err));
     int r = begin(&k, err);
     if (r == 0 && order->ready >= 0)
         daemon_tell_ready(order->ready);
     fd_close(&k.lock);
     if (r == 0)
         r = watch(&k, err);
-    if (k.pod.root > 0)
-        pod_end(order->engine,
-                order->names); /* before its session: what it does last belongs to it */
-    int status = k.pod.root > 0 ? how_it_ended(&k) : EXIT_FAILED;
-    int ended = k.attach.daemon.fd >= 0 ? attach_end(&k.attach, status, &later) : 0;
-    if (k.pod.root > 0)
-        pod_close(order->engine, order->names, true, &k.pod);
+    int ended = end(&k, &later);
     if (r == 0 && ended < 0)
         return error_say(err, later.code, "%s", later.message);
     return r;

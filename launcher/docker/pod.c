@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "journal/base/text.h"
+#include "launcher/docker/container.h"
 #include "launcher/docker/image.h"
 #include "launcher/docker/network.h"
 #include "launcher/docker/pod_check.h"
@@ -35,10 +33,11 @@ static int plan_make(const struct engine *e, const struct pod_wish *wish, struct
                      struct error *err)
 {
     const struct container_wish *container = &wish->config->container;
-    if (wish->config->network.mode == NET_ALLOWLIST)
-        return error_say(err, EXIT_AS_ERROR(EXIT_PLATFORM),
-                         "a container knows no allowlist: --network internet or none");
     TRY(net_policy_make(&wish->config->network, &out->policy, err));
+    if (out->policy.mode == NET_ALLOWLIST) {
+        TRY(pod_check_user(container, err));
+        out->policy.proxy_user = sidecar_user(wish->workspace);
+    }
     TRY(pod_check_mounts(e, wish->workspace, container, err));
     if (container->deny_count)
         TRY(harden_profile(container->deny, container->deny_count, &out->seccomp, err));
@@ -110,36 +109,16 @@ static int check_free(const struct engine *e, const struct pod_wish *wish, struc
 
 /* ---- single containers ---- */
 
-/* The Engine removes by itself what ended; until it has, the name is taken. */
-static int wait_gone(const struct engine *e, const char *name, struct error *err)
-{
-    const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
-    for (int i = 0; i < 200; i++) {
-        int r = engine_call(e, "GET", NULL, NULL, err, "/containers/%s/json", name);
-        if (r < 0)
-            return r == -ENOENT ? 0 : r;
-        nanosleep(&moment, NULL);
-    }
-    return error_say(err, EBUSY, "the Engine does not finish to remove %s", name);
-}
-
-static int drop(const struct engine *e, const char *name, struct error *err)
-{
-    int r = engine_call(e, "DELETE", NULL, NULL, err, "/containers/%s?force=1&v=1", name);
-    if (r == -ENOENT)
-        return 0;
-    return r == -EEXIST ? wait_gone(e, name, err) : r; /* removed by itself meanwhile */
-}
-
 int pod_sweep_rest(const struct engine *e, const struct spec_names *names, struct error *err)
 {
-    TRY(drop(e, names->helper, err));
-    return drop(e, names->holder, err);
+    TRY(container_drop(e, names->helper, err));
+    TRY(container_drop(e, names->proxy, err));
+    return container_drop(e, names->holder, err);
 }
 
 int pod_sweep(const struct engine *e, const struct spec_names *names, struct error *err)
 {
-    TRY(drop(e, names->agent, err));
+    TRY(container_drop(e, names->agent, err));
     return pod_sweep_rest(e, names, err);
 }
 
@@ -147,36 +126,6 @@ int pod_drop_home(const struct engine *e, const struct spec_names *names, struct
 {
     int r = engine_call(e, "DELETE", NULL, NULL, err, "/volumes/%s", names->home);
     return r == -ENOENT ? 0 : r;
-}
-
-/* The Engine warns about limits that it cannot keep: never silently. */
-static void say_warnings(const struct cJSON *said)
-{
-    const struct cJSON *warnings = json_at(said, "Warnings");
-    for (const struct cJSON *w = json_first(warnings); w; w = json_next(w)) {
-        CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
-        const char *text = json_text_of(w);
-        text_escape(&safe, text ? text : "", text ? strnlen(text, 300) : 0);
-        if (safe.bytes)
-            log_line("Docker: %s", strbuf_text(&safe));
-    }
-}
-
-static int create(const struct engine *e, const char *name, const struct strbuf *body,
-                  struct error *err)
-{
-    CLEANUP(json_tree_free) struct cJSON *said = NULL;
-    TRY(engine_call(e, "POST", body, &said, err, "/containers/create?name=%s", name));
-    say_warnings(said);
-    return 0;
-}
-
-/* Its stdin, attached before it starts: it cannot run without us. */
-static int start(const struct engine *e, const char *name, int *life, struct error *err)
-{
-    CLEANUP(strbuf_release) struct strbuf early = STRBUF_EMPTY;
-    TRY(engine_attach(e, NULL, life, &early, err, "/containers/%s/attach?stream=1&stdin=1", name));
-    return engine_call(e, "POST", NULL, NULL, err, "/containers/%s/start", name);
 }
 
 /* ---- the policy ---- */
@@ -201,25 +150,14 @@ static int say_why_not(const struct engine *e, const struct spec_names *names, s
                      safe.bytes ? strbuf_text(&safe) : "nft does not say why");
 }
 
-static int feed_policy(int *life, const struct net_policy *policy, struct error *err)
+static int feed_policy(int life, const struct net_policy *policy, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf rules = STRBUF_EMPTY;
     net_policy_ruleset(policy, &rules);
     if (rules.failed)
         return error_say(err, ENOMEM, "no memory for the network policy");
-    for (size_t sent = 0; sent < rules.bytes;) {
-        ssize_t n = send(*life, rules.data + sent, rules.bytes - sent, MSG_NOSIGNAL);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-            usleep(10000);
-            continue;
-        }
-        if (n <= 0)
-            return error_set(err, errno, "send the network policy");
-        sent += (size_t)n;
-    }
-    if (shutdown(*life, SHUT_WR) < 0)
-        return error_set(err, errno, "send the network policy");
-    return 0;
+    TRY(container_feed(life, &rules, err));
+    return container_end_input(life, err);
 }
 
 static int load_policy(const struct engine *e, const struct plan *plan, struct error *err)
@@ -229,14 +167,14 @@ static int load_policy(const struct engine *e, const struct plan *plan, struct e
     CLEANUP(fd_close) int life = -1;
     CLEANUP(json_tree_free) struct cJSON *ended = NULL;
     TRY(spec_helper(&plan->spec, &body, err));
-    TRY(create(e, names->helper, &body, err));
-    TRY(start(e, names->helper, &life, err));
-    TRY(feed_policy(&life, &plan->policy, err));
+    TRY(container_create(e, names->helper, &body, err));
+    TRY(container_start(e, names->helper, &life, NULL, err));
+    TRY(feed_policy(life, &plan->policy, err));
     TRY(engine_call(e, "POST", NULL, &ended, err, "/containers/%s/wait", names->helper));
     const struct cJSON *code = json_at(ended, "StatusCode");
     if (!json_is_number(code) || json_at_number(ended, "StatusCode") != 0)
         return say_why_not(e, names, err);
-    return drop(e, names->helper, err);
+    return container_drop(e, names->helper, err);
 }
 
 /* ---- the whole ---- */
@@ -246,8 +184,8 @@ static int open_holder(const struct engine *e, const struct plan *plan, struct p
 {
     CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
     TRY(spec_holder(&plan->spec, &body, err));
-    TRY(create(e, plan->spec.names->holder, &body, err));
-    return start(e, plan->spec.names->holder, &pod->holder_life, err);
+    TRY(container_create(e, plan->spec.names->holder, &body, err));
+    return container_start(e, plan->spec.names->holder, &pod->holder_life, NULL, err);
 }
 
 static int open_agent(const struct engine *e, const struct plan *plan, struct pod *pod,
@@ -256,21 +194,30 @@ static int open_agent(const struct engine *e, const struct plan *plan, struct po
     CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
     struct pod_state state;
     TRY(spec_agent(&plan->spec, &body, err));
-    TRY(create(e, plan->spec.names->agent, &body, err));
-    TRY(start(e, plan->spec.names->agent, &pod->agent_life, err));
+    TRY(container_create(e, plan->spec.names->agent, &body, err));
+    TRY(container_start(e, plan->spec.names->agent, &pod->agent_life, NULL, err));
     TRY(pod_look(e, plan->spec.names, &state, err));
     pod->root = state.root;
     return state.root > 0 ? 0 : error_say(err, EIO, "the container ended at once; see: ccfs logs");
 }
 
-static int open_all(const struct engine *e, const struct plan *plan, struct pod *pod,
-                    struct error *err)
+static int open_proxy(const struct engine *e, const struct plan *plan, const struct pod_wish *wish,
+                      struct pod *pod, struct error *err)
+{
+    if (plan->policy.mode != NET_ALLOWLIST)
+        return 0;
+    return sidecar_open(e, &plan->spec, &wish->config->network, wish->contacts, &pod->sidecar, err);
+}
+
+static int open_all(const struct engine *e, const struct plan *plan, const struct pod_wish *wish,
+                    struct pod *pod, struct error *err)
 {
     TRY(pod_sweep(e, plan->spec.names, err));
     if (plan->policy.mode != NET_NONE)
         TRY(network_ensure(e, err));
     TRY(open_holder(e, plan, pod, err));
     TRY(load_policy(e, plan, err));
+    TRY(open_proxy(e, plan, wish, pod, err));
     return open_agent(e, plan, pod, err);
 }
 
@@ -297,7 +244,7 @@ int pod_open(const struct engine *e, const struct pod_wish *wish, struct pod *ou
     TRY(check_free(e, wish, err));
     TRY(plan_make(e, wish, &plan, err));
     *out = POD_NONE;
-    int r = open_all(e, &plan, out, err);
+    int r = open_all(e, &plan, wish, out, err);
     if (r < 0)
         pod_close(e, wish->names, false, out);
     return r;
@@ -308,6 +255,13 @@ void pod_end(const struct engine *e, const struct spec_names *names)
     (void)!engine_call(e, "POST", NULL, NULL, NULL, "/containers/%s/kill", names->agent);
 }
 
+void pod_let_go(struct pod *pod)
+{
+    fd_close(&pod->agent_life);
+    fd_close(&pod->holder_life);
+    fd_close(&pod->sidecar.life);
+}
+
 void pod_close(const struct engine *e, const struct spec_names *names, bool keep, struct pod *pod)
 {
     fd_close(&pod->agent_life);
@@ -315,9 +269,11 @@ void pod_close(const struct engine *e, const struct spec_names *names, bool keep
     if (keep)
         pod_end(e, names);
     else
-        (void)!drop(e, names->agent, NULL);
-    (void)!drop(e, names->helper, NULL);
-    (void)!drop(e, names->holder, NULL);
+        (void)!container_drop(e, names->agent, NULL);
+    sidecar_end(&pod->sidecar);
+    (void)!container_drop(e, names->proxy, NULL);
+    (void)!container_drop(e, names->helper, NULL);
+    (void)!container_drop(e, names->holder, NULL);
     *pod = POD_NONE;
 }
 
@@ -340,6 +296,7 @@ int pod_print(const struct engine *e, const struct pod_wish *wish, struct error 
         int (*make)(const struct spec *s, struct strbuf *out, struct error *err);
     } rows[] = {{wish->names->holder, spec_holder},
                 {wish->names->helper, spec_helper},
+                {plan.policy.mode == NET_ALLOWLIST ? wish->names->proxy : NULL, spec_proxy},
                 {wish->names->agent, spec_agent}};
     if (plan.policy.mode != NET_NONE) {
         CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
@@ -349,6 +306,8 @@ int pod_print(const struct engine *e, const struct pod_wish *wish, struct error 
     }
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+        if (!rows[i].name)
+            continue;
         TRY(rows[i].make(&plan.spec, &body, err));
         print_request(rows[i].name, "/containers/create?name=", &body);
     }

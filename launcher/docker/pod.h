@@ -1,8 +1,9 @@
 /* pod.h - a session's containers: made in the order in which nothing is ever unmediated, gone
  * together.
  *
- *   (1) The agent's container starts last: its mount is there, and its network policy in force.
- *   (2) Holder and agent end when the process that has the pod does: it holds their stdin.
+ *   (1) The agent's container starts last: its mount is there, its network policy in force, and its
+ *       proxy, if it has one, answers.
+ *   (2) All of them end when the process that has the pod does: it holds their stdin.
  *   (3) An error on the way leaves nothing running; what a killed ccfs leaves does not run, and the
  *       next start or stop takes it away. */
 #ifndef LAUNCHER_DOCKER_POD_H
@@ -10,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "launcher/docker/sidecar.h"
 #include "launcher/docker/spec.h"
 
 /* All borrowed. */
@@ -19,22 +21,28 @@ struct pod_wish {
     const struct spec_names *names;
     const struct cli_list *env;
     const char *mountpoint;
+    struct contacts
+        *contacts; /* with an allowlist: filled while it lives, whole when it is closed */
 };
 
 struct pod {
     int holder_life; /* connections: while they are open, the containers live */
     int agent_life;
-    pid_t root; /* the agent's first process, as this machine numbers it */
+    struct sidecar sidecar; /* with an allowlist */
+    pid_t root;             /* the agent's first process, as this machine numbers it */
 };
-#define POD_NONE ((struct pod){.holder_life = -1, .agent_life = -1})
+#define POD_NONE ((struct pod){.holder_life = -1, .agent_life = -1, .sidecar = SIDECAR_NONE})
 
 /* What pod_open() finds out before it makes anything, said to the person who starts it. */
 MUST_USE int pod_check(const struct engine *e, const struct pod_wish *wish, struct error *err);
 /* -EBUSY: a session of this name runs.  *out: pod_close(). */
 MUST_USE int pod_open(const struct engine *e, const struct pod_wish *wish, struct pod *out,
                       struct error *err);
-/* Kills and removes both; keep: the agent's container stays, ended, so that its log can be read. */
+/* Kills and removes them all; keep: the agent's container stays, ended, so that its log can be
+ * read. */
 void pod_close(const struct engine *e, const struct spec_names *names, bool keep, struct pod *pod);
+/* For a child of ours, with which none of it must live on. */
+void pod_let_go(struct pod *pod);
 /* Kills the agent, if it still runs. */
 void pod_end(const struct engine *e, const struct spec_names *names);
 /* The requests that pod_open() would make, as JSON Lines, and nothing done. */

@@ -56,3 +56,13 @@ int pod_check_mounts(const struct engine *e, const struct workspace *w,
         TRY(check_one(e, w, wish->mounts[i].from, err));
     return 0;
 }
+
+int pod_check_user(const struct container_wish *wish, struct error *err)
+{
+    for (size_t i = 0; i < wish->capability_count; i++)
+        if (strcmp(wish->capabilities[i], "SETUID") == 0)
+            return error_say(err, EXIT_AS_ERROR(EXIT_CONFIG),
+                             "container.capabilities: with SETUID a session could pass for its "
+                             "proxy: not with an allowlist");
+    return 0;
+}

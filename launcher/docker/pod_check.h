@@ -10,4 +10,7 @@
 MUST_USE int pod_check_mounts(const struct engine *e, const struct workspace *w,
                               const struct container_wish *wish, struct error *err);
 
+/* With an allowlist: nobody in there may take the proxy's user id. */
+MUST_USE int pod_check_user(const struct container_wish *wish, struct error *err);
+
 #endif

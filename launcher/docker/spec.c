@@ -10,9 +10,24 @@
 
 #include "journal/base/log.h"
 #include "launcher/json.h"
+#include "launcher/net/proxy.h"
 
 #define HOME "/home/agent"
+#define PROXY_FILES 4096
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+static const char *const suffixes[] = {"net", "nft", "proxy", "home"};
+
+/* "a-net" would be the holder of the session a. */
+static bool is_anothers(const char *name, size_t n)
+{
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        size_t m = strlen(suffixes[i]);
+        if (n >= m && strcmp(name + n - m, suffixes[i]) == 0 && (n == m || name[n - m - 1] == '-'))
+            return true;
+    }
+    return false;
+}
 
 int spec_names_make(const char *name, struct spec_names *out, struct error *err)
 {
@@ -21,9 +36,14 @@ int spec_names_make(const char *name, struct spec_names *out, struct error *err)
         return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
                          "a session in a container wants a name of up to 40 letters, digits, '_', "
                          "'.' and '-'");
+    if (n > 0 && is_anothers(name, n))
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "names that end in net, nft, proxy or home are those of a session's other "
+                         "containers");
     snprintf(out->agent, sizeof out->agent, DOCKER_CONTAINER "%s%s", n ? "-" : "", n ? name : "");
     snprintf(out->holder, sizeof out->holder, "%.70s-net", out->agent);
     snprintf(out->helper, sizeof out->helper, "%.70s-nft", out->agent);
+    snprintf(out->proxy, sizeof out->proxy, "%.70s-proxy", out->agent);
     snprintf(out->home, sizeof out->home, "%.70s-home", out->agent);
     return 0;
 }
@@ -33,6 +53,9 @@ static void fit_files(struct spec *s)
 {
     struct rlimit limit;
     s->files = s->wish->files;
+    s->proxy_files = PROXY_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < s->proxy_files)
+        s->proxy_files = limit.rlim_max;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= s->files)
         return;
     log_line("this machine lets a process open %" PRIu64 " files: the session gets these, not "
@@ -112,19 +135,24 @@ int spec_network(const char *subnet, const char *gateway, struct strbuf *out, st
     return finish(j, out, err);
 }
 
-/* ---- what all three containers have ---- */
+/* ---- what all containers have ---- */
 
 /* By itself, none of them would end before its stdin does. */
 static void add_body(struct json *j, const struct spec *s, const char *part,
                      const char *const *command, size_t words)
 {
     char user[32];
-    snprintf(user, sizeof user, "%u:%u", s->workspace->owner, s->workspace->group);
+    if (strcmp(part, "helper") == 0)
+        snprintf(user, sizeof user, "0:0");
+    else if (strcmp(part, "proxy") == 0)
+        snprintf(user, sizeof user, "%u:%u", s->policy->proxy_user, s->policy->proxy_user);
+    else
+        snprintf(user, sizeof user, "%u:%u", s->workspace->owner, s->workspace->group);
     json_text(j, "Image", DOCKER_IMAGE ":" DOCKER_IMAGE_TAG);
     json_begin_array(j, "Entrypoint");
     json_end(j);
     add_list(j, "Cmd", command, words);
-    json_text(j, "User", strcmp(part, "helper") == 0 ? "0:0" : user);
+    json_text(j, "User", user);
     json_text(j, "WorkingDir", "/");
     json_bool(j, "Tty", false);
     json_bool(j, "OpenStdin", true);
@@ -208,7 +236,7 @@ static const char *const all[] = {"ALL"};
 static const char *const net_admin[] = {"NET_ADMIN"};
 static const char *const idle[] = {"cat"};
 
-/* ---- the three ---- */
+/* ---- one by one ---- */
 
 /* "8080" or "8080:80": on the host's loopback only. */
 static void add_ports(struct json *j, const struct container_wish *wish, bool exposed)
@@ -291,6 +319,13 @@ int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
     return finish(j, out, err);
 }
 
+static void add_proxy_variable(void *json, const char *name, const char *value)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s=%s", name, value);
+    json_text(json, NULL, text);
+}
+
 static void add_environment(struct json *j, const struct spec *s)
 {
     static const char *const fixed[] = {("HOME=" HOME), "USER=agent",      "LOGNAME=agent",
@@ -313,9 +348,54 @@ static void add_environment(struct json *j, const struct spec *s)
         strbuf_add_format(&text, "%s=%s", git[i / 2].names[i % 2], git[i / 2].value);
         json_exact(j, NULL, strbuf_text(&text));
     }
+    if (s->policy->mode == NET_ALLOWLIST)
+        proxy_variables("127.0.0.1", add_proxy_variable, j);
     for (size_t i = 0; s->env && i < s->env->count; i++)
         json_exact(j, NULL, s->env->items[i]);
     json_end(j);
+}
+
+/* Tries the proxy until it answers with something else than an error of its own, as it does for a
+ * moment at the beginning; then stays behind to end it when stdin ends. */
+static const char proxy_script[] =
+    "umask 077 && cd /run/proxy || exit\n"
+    "command -v squid >/dev/null || {\n"
+    "  echo 'the image has no squid; make it anew: ccfs image build' >&2; exit 1; }\n"
+    "for file in squid.conf " SPEC_PROXY_CERTIFICATE "; do\n"
+    "  read -r bytes && head -c \"$bytes\" >\"$file\" || exit\n"
+    "done\n"
+    "exec 3<&0 </dev/null\n"
+    "{ while case $(curl -sk -m 2 -o /dev/null -w '%{http_connect}' -x \"$0\" \"$1\") in\n"
+    "    000|500) ;; *) false;; esac; do sleep 0.1; kill -0 $$ || exit; done\n"
+    "  echo " SPEC_PROXY_READY "; cat <&3 >/dev/null; kill $$; } 2>/dev/null &\n"
+    "exec squid -N -f squid.conf 3<&-";
+
+int spec_proxy(const struct spec *s, struct strbuf *out, struct error *err)
+{
+    char address[48];
+    char options[120];
+    const uint32_t user = s->policy->proxy_user;
+    const struct bounds bounds = {256 << 20, 1000000000, 32, s->proxy_files};
+    snprintf(address, sizeof address, "http://127.0.0.1:%d", NET_PROXY_PORT);
+    const char *const run[] = {"/bin/sh", "-c", proxy_script, address,
+                               "https://" PROXY_TRIAL_NAME "/"};
+    CLEANUP(json_free) struct json *j = json_new();
+    add_body(j, s, "proxy", run, COUNT_OF(run));
+    json_bool(j, "AttachStdout", true);
+    json_bool(j, "AttachStderr", true);
+    json_begin_object(j, "HostConfig");
+    add_shared_network(j, s);
+    json_bool(j, "AutoRemove", true);
+    add_list(j, "CapDrop", all, COUNT_OF(all));
+    add_security(j, s, false);
+    add_bounds(j, &bounds);
+    json_begin_object(j, "Tmpfs");
+    snprintf(options, sizeof options, "rw,noexec,nosuid,nodev,mode=0700,uid=%u,gid=%u,size=1m",
+             user, user);
+    json_text(j, "/run/proxy", options);
+    json_end(j);
+    json_end(j);
+    return finish(j, out, err);
 }
 
 /* Without noexec: programs are built and run there, too. */

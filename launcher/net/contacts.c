@@ -2,7 +2,6 @@
 #include "launcher/net/contacts.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +147,37 @@ void contacts_take_line(struct contacts *c, const char *line)
         c->more++;
     else if (at->count < UINT32_MAX)
         at->count++;
+}
+
+static void take_whole_lines(struct contacts *c, struct contact_lines *lines)
+{
+    char *end;
+    while ((end = memchr(lines->heard, '\n', lines->bytes)) != NULL) {
+        size_t bytes = (size_t)(end - lines->heard) + 1;
+        *end = '\0';
+        if (!lines->overlong)
+            contacts_take_line(c, lines->heard);
+        lines->overlong = false;
+        lines->bytes -= bytes;
+        memmove(lines->heard, end + 1, lines->bytes);
+    }
+    if (lines->bytes == sizeof lines->heard) {
+        lines->overlong = true;
+        lines->bytes = 0;
+    }
+}
+
+void contacts_take(struct contacts *c, struct contact_lines *lines, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t room = sizeof lines->heard - lines->bytes;
+        size_t n = bytes < room ? bytes : room;
+        memcpy(lines->heard + lines->bytes, data, n);
+        lines->bytes += n;
+        data += n;
+        bytes -= n;
+        take_whole_lines(c, lines);
+    }
 }
 
 size_t contacts_check(struct contacts *c)

@@ -3,6 +3,7 @@
 #ifndef LAUNCHER_NET_CONTACTS_H
 #define LAUNCHER_NET_CONTACTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,18 @@ void contacts_free(struct contacts **c);
 
 /* One line of the proxy's log, without its end; what is not understood is passed over. */
 void contacts_take_line(struct contacts *c, const char *line);
+
+/* The log in pieces as they come; one for each log, {0} at first. */
+struct contact_lines {
+    char heard[2048]; /* not yet taken */
+    size_t bytes;
+    bool overlong; /* the line began before what was heard: it is passed over */
+};
+void contacts_take(struct contacts *c, struct contact_lines *lines, const char *data, size_t bytes);
+
+/* The proxy itself as a target, when it ended before its session: no name is like that. */
+#define CONTACT_PROXY "(the proxy)"
+#define CONTACT_PROXY_ENDED "it ended: from then on the session reached nothing"
 
 /* Written by a process that meets the agent's words: makes it safe to read.  How many. */
 size_t contacts_check(struct contacts *c);

@@ -25,7 +25,6 @@
 
 #define AGENT_ADDRESS "192.0.0.2"
 #define PREFIX "/29"
-#define PROXY_USER 13 /* "proxy" on Debian; a number that is not root's is all that matters */
 
 /* ---- the link ---- */
 
@@ -75,26 +74,17 @@ static int memory_file(const struct strbuf *text, int *out, struct error *err)
     return 0;
 }
 
-static void free_domains(struct net_domain **domains)
-{
-    free(*domains);
-}
-
 static int write_config(const struct net_policy *policy, const struct net_wish *wish,
                         struct proxy_files *f, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
-    CLEANUP(free_domains) struct net_domain *domains = NULL;
     char certificate[40];
     char log[40];
-    size_t count = 0;
-    TRY(net_policy_domains(wish, &domains, &count, err));
     snprintf(certificate, sizeof certificate, "/proc/self/fd/%d", f->certificate);
     snprintf(log, sizeof log, "/proc/self/fd/%d", f->log);
-    const struct proxy_setup setup = {GATE_ADDRESS, certificate, log, policy, domains, count};
-    proxy_config(&setup, &text);
-    if (text.failed)
-        return error_say(err, ENOMEM, "no memory for the proxy's configuration");
+    struct proxy_setup setup = {
+        .listen = GATE_ADDRESS, .certificate = certificate, .log = log, .policy = policy};
+    TRY(proxy_config_for(wish, &setup, &text, err));
     return memory_file(&text, &f->config, err);
 }
 

@@ -29,10 +29,8 @@ struct keeper {
     struct keeper_order order;
     pid_t helpers;
     struct carrier carrier;
-    struct gate gate; /* with an allowlist */
-    char heard[2048]; /* of its log, not yet taken */
-    size_t heard_bytes;
-    bool overlong; /* the line began before what was heard */
+    struct gate gate;         /* with an allowlist */
+    struct contact_lines log; /* of it */
 };
 
 /* ---- what is left of ccfs in it ---- */
@@ -197,33 +195,14 @@ static int make_network(struct keeper *k, struct error *err)
 
 /* ---- its life ---- */
 
-/* Takes whole lines out of the buffer; one that is too long for it is passed over. */
-static void take_lines(struct keeper *k)
-{
-    char *end;
-    while ((end = memchr(k->heard, '\n', k->heard_bytes)) != NULL) {
-        size_t bytes = (size_t)(end - k->heard) + 1;
-        *end = '\0';
-        if (!k->overlong)
-            contacts_take_line(k->order.contacts, k->heard);
-        k->overlong = false;
-        k->heard_bytes -= bytes;
-        memmove(k->heard, end + 1, k->heard_bytes);
-    }
-    if (k->heard_bytes == sizeof k->heard) {
-        k->overlong = true;
-        k->heard_bytes = 0;
-    }
-}
-
 /* false: the proxy has ended. */
 static bool hear_proxy(struct keeper *k)
 {
-    ssize_t n = read(k->gate.log, k->heard + k->heard_bytes, sizeof k->heard - k->heard_bytes);
+    char heard[2048];
+    ssize_t n = read(k->gate.log, heard, sizeof heard);
     if (n <= 0)
         return n < 0 && errno == EINTR;
-    k->heard_bytes += (size_t)n;
-    take_lines(k);
+    contacts_take(k->order.contacts, &k->log, heard, (size_t)n);
     return true;
 }
 

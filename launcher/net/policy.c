@@ -155,6 +155,22 @@ static void add_resolver_closed(struct strbuf *out, const struct net_policy *p)
     strbuf_add_text(out, REJECT "\n");
 }
 
+/* The agent is beside it, and must not come in by the proxy's inner door. */
+static void add_inner_door(struct strbuf *out, const struct net_policy *p)
+{
+    strbuf_add_format(out, "\t\toifname \"lo\" tcp dport %d meta skuid != %u " REJECT "\n",
+                      NET_PROXY_INNER_PORT, p->proxy_user);
+}
+
+/* The last packets of a connection that was closed are nobody's; none of them opens one. */
+static void add_proxy_user(struct strbuf *out, const struct net_policy *p)
+{
+    strbuf_add_format(out,
+                      "\t\ttcp flags & syn == 0 ct state established accept\n"
+                      "\t\tmeta skuid %u jump outward\n",
+                      p->proxy_user);
+}
+
 static void add_output(struct strbuf *out, const struct net_policy *p)
 {
     bool shared = p->mode == NET_ALLOWLIST && p->proxy_user != NET_ANY_USER;
@@ -162,12 +178,14 @@ static void add_output(struct strbuf *out, const struct net_policy *p)
                     "\tchain output {\n\t\ttype filter hook output priority 0; policy drop;\n");
     if (p->mode == NET_NONE || shared)
         add_resolver_closed(out, p);
+    if (shared)
+        add_inner_door(out, p);
     strbuf_add_text(out, "\t\toifname \"lo\" accept\n");
     if (p->proxy_link)
         strbuf_add_format(out, "\t\toifname \"%s\" tcp sport %d accept\n", p->proxy_link,
                           NET_PROXY_PORT);
     if (shared)
-        strbuf_add_format(out, "\t\tmeta skuid %u jump outward\n", p->proxy_user);
+        add_proxy_user(out, p);
     else if (p->mode != NET_NONE)
         strbuf_add_text(out, "\t\tjump outward\n");
     strbuf_add_text(out, "\t\t" REJECT "\n\t}\n");

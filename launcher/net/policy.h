@@ -32,6 +32,7 @@ bool net_mode_from_word(const char *word, enum net_mode *out);
 #define NET_DOMAIN_LIMIT 1024
 #define NET_PORT_LIMIT 64
 #define NET_PROXY_PORT 3128
+#define NET_PROXY_INNER_PORT 3129 /* the proxy's own; nobody else is answered there */
 #define NET_ANY_USER UINT32_MAX
 
 /* What the user asked for (config "network", --network). */

@@ -11,10 +11,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "launcher/net/tool.h"
-
-#define INNER_PORT 3129
 
 static void add_doors(struct strbuf *out, const struct proxy_setup *s)
 {
@@ -22,12 +22,12 @@ static void add_doors(struct strbuf *out, const struct proxy_setup *s)
     strbuf_add_format(out,
                       "http_port 127.0.0.1:%d name=tls ssl-bump generate-host-certificates=off "
                       "cert=%s\n",
-                      INNER_PORT, s->certificate);
+                      NET_PROXY_INNER_PORT, s->certificate);
     strbuf_add_text(out, "acl from_agent myportname agent\n");
     strbuf_add_format(out,
                       "cache_peer 127.0.0.1 parent %d 0 no-query no-digest no-netdb-exchange "
                       "name=self\n",
-                      INNER_PORT);
+                      NET_PROXY_INNER_PORT);
     strbuf_add_text(out, "cache_peer_access self allow from_agent CONNECT\n"
                          "cache_peer_access self deny all\n"
                          "never_direct allow from_agent CONNECT\n");
@@ -108,6 +108,38 @@ void proxy_config(const struct proxy_setup *setup, struct strbuf *out)
                          "connect_timeout 30 seconds\nshutdown_lifetime 0 seconds\n"
                          "max_filedescriptors 4096\n"
                          "pid_filename none\ncoredump_dir none\ncache_log /dev/null\n");
+}
+
+static void free_domains(struct net_domain **domains)
+{
+    free(*domains);
+}
+
+int proxy_config_for(const struct net_wish *wish, struct proxy_setup *setup, struct strbuf *out,
+                     struct error *err)
+{
+    CLEANUP(free_domains) struct net_domain *domains = NULL;
+    size_t count = 0;
+    TRY(net_policy_domains(wish, &domains, &count, err));
+    setup->domains = domains;
+    setup->domain_count = count;
+    proxy_config(setup, out);
+    setup->domains = NULL;
+    setup->domain_count = 0;
+    return out->failed ? error_say(err, ENOMEM, "no memory for the proxy's configuration") : 0;
+}
+
+/* Programs know one spelling or the other; node only when told to look. */
+void proxy_variables(const char *listen, proxy_variable *take, void *context)
+{
+    static const char *const names[] = {"HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"};
+    char url[64];
+    snprintf(url, sizeof url, "http://%s:%d", listen, NET_PROXY_PORT);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        take(context, names[i], url);
+    take(context, "NO_PROXY", "localhost,127.0.0.1");
+    take(context, "no_proxy", "localhost,127.0.0.1");
+    take(context, "NODE_USE_ENV_PROXY", "1");
 }
 
 int proxy_certificate(struct strbuf *out, struct error *err)

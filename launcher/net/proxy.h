@@ -19,6 +19,16 @@ struct proxy_setup {
  * No memory: out->failed. */
 void proxy_config(const struct proxy_setup *setup, struct strbuf *out);
 
+/* The same for the domains that the wish allows; setup comes without any. */
+MUST_USE int proxy_config_for(const struct net_wish *wish, struct proxy_setup *setup,
+                              struct strbuf *out, struct error *err);
+
+/* What tells programs that there is a proxy at this address, variable by variable. */
+typedef void proxy_variable(void *context, const char *name, const char *value);
+void proxy_variables(const char *listen, proxy_variable *take, void *context);
+
+#define PROXY_USER 13 /* "proxy" on Debian; a number that is not root's is all that matters */
+
 /* Asked to connect to this, the proxy answers 500 until it is ready, never afterwards. */
 #define PROXY_TRIAL_NAME "ccfs.invalid"
 

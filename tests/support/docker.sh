@@ -62,11 +62,13 @@ end_docker_test() {
 
 # Debian by debootstrap and Claude Code by npm take minutes: kept in the build folder.
 given_image() {
-    local lock root=$image_cache/root saved=$image_cache/image.tar
+    local lock sum root saved=$image_cache/image.tar
+    sum=$(cksum <"$repository/launcher/docker/image/packages")
+    root=$image_cache/root-${sum%% *}
     mkdir -p "$image_cache"
     exec {lock}>"$image_cache/lock"
     flock "$lock"
-    if [[ ! -e $saved || $CCFS -nt $saved && -n $(find "$repository/launcher/docker" -newer "$saved" -name 'image*') ]]; then
+    if [[ ! -e $saved || $CCFS -nt $saved && -n $(find "$repository/launcher/docker" -newer "$saved" -path '*/image*') ]]; then
         make_image "$root" "$saved"
     fi
     flock -u "$lock"
@@ -78,7 +80,7 @@ given_image() {
 make_image() { # ROOT SAVED
     local outside=(nsenter --net=/proc/self/fd/19)
     [[ -e $1/etc/debian_version ]] || {
-        rm -rf -- "$1"
+        rm -rf -- "$image_cache"/root*
         "${outside[@]}" debootstrap --variant=minbase \
             --include="$(paste -sd, "$repository/launcher/docker/image/packages")" \
             bookworm "$1" >"$image_cache/log" 2>&1 || {

@@ -86,15 +86,16 @@ static void in_a_shared_namespace_only_the_proxys_user_leaves(void **state)
                            .port_count = 3,
                            .proxy_user = 13};
     (void)state;
-    then_ruleset_is(&p, HEAD CLOSED
-                    " }\n\t}\n"
-                    "\tchain outward {\n\t\tmeta nfproto ipv6 " REJECT
-                    "\t\tip daddr { 9.9.9.9 } " PORT_53 " accept\n\t\t" PORT_53 " " REJECT
-                    "\t\tip daddr @closed " REJECT
-                    "\t\ttcp dport { 80, 443, 8443 } accept\n\t}\n" OUTPUT
-                    "\t\tip daddr 127.0.0.11 meta skuid != 13 " REJECT
-                    "\t\toifname \"lo\" accept\n\t\tmeta skuid 13 jump outward\n\t\t" REJECT
-                    "\t}\n" INPUT ANSWERS "\t}\n" FORWARD);
+    then_ruleset_is(
+        &p, HEAD CLOSED
+        " }\n\t}\n"
+        "\tchain outward {\n\t\tmeta nfproto ipv6 " REJECT "\t\tip daddr { 9.9.9.9 } " PORT_53
+        " accept\n\t\t" PORT_53 " " REJECT "\t\tip daddr @closed " REJECT
+        "\t\ttcp dport { 80, 443, 8443 } accept\n\t}\n" OUTPUT
+        "\t\tip daddr 127.0.0.11 meta skuid != 13 " REJECT
+        "\t\toifname \"lo\" tcp dport 3129 meta skuid != 13 " REJECT "\t\toifname \"lo\" accept\n"
+        "\t\ttcp flags & syn == 0 ct state established accept\n"
+        "\t\tmeta skuid 13 jump outward\n\t\t" REJECT "\t}\n" INPUT ANSWERS "\t}\n" FORWARD);
 }
 
 static void in_its_own_namespace_the_proxy_is_asked_on_one_link(void **state)

@@ -169,6 +169,32 @@ static void what_is_no_such_line_is_passed_over(void **state)
     contacts_free(&c);
 }
 
+static void a_log_is_the_same_in_whatever_pieces_it_comes(void **state)
+{
+    enum {
+        OVERLONG = 5000 /* a line that is not kept whole, and must not spoil the next one */
+    };
+    static const char first[] = "3128 GET a.test 80 200 TCP_MISS - -\n";
+    static const char last[] = "\n3128 GET b.test 80 200 TCP_MISS - -\n3128 GET c.test 80 200";
+    static const size_t pieces[] = {1, 7, 2048, 100000};
+    char log[OVERLONG + sizeof first + sizeof last];
+    (void)state;
+    memcpy(log, first, sizeof first - 1);
+    memset(log + sizeof first - 1, 'x', OVERLONG);
+    memcpy(log + sizeof first - 1 + OVERLONG, last, sizeof last - 1);
+    size_t bytes = sizeof first - 1 + OVERLONG + sizeof last - 1;
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        struct contacts *c = given_contacts();
+        struct contact_lines lines = {0};
+        for (size_t at = 0; at < bytes; at += pieces[i])
+            contacts_take(c, &lines, log + at, bytes - at < pieces[i] ? bytes - at : pieces[i]);
+        assert_int_equal(c->count, 2);
+        assert_non_null(found(c, "a.test:80", CONTACT_REACHED));
+        assert_non_null(found(c, "b.test:80", CONTACT_REACHED));
+        contacts_free(&c);
+    }
+}
+
 static void refused_names_cannot_crowd_out_those_that_were_reached(void **state)
 {
     struct contacts *c = given_contacts();
@@ -206,6 +232,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_allows_nothing),
         cmocka_unit_test(each_kind_of_contact_is_told_from_its_lines),
         cmocka_unit_test(what_is_no_such_line_is_passed_over),
+        cmocka_unit_test(a_log_is_the_same_in_whatever_pieces_it_comes),
         cmocka_unit_test(refused_names_cannot_crowd_out_those_that_were_reached),
         cmocka_unit_test(a_table_that_was_spoilt_is_safe_to_read),
     };

@@ -84,6 +84,7 @@ static int become_carrier(const struct backend_job *job, const struct backend_ow
         .folder = job->folder,
         .command = job->command,
         .terminal = job->terminal >= 0,
+        .secrets = &job->config->secrets,
     };
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         return error_say(err, ESRCH, "ccfs was killed while it started the command");

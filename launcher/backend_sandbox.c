@@ -103,6 +103,8 @@ static void keep_across_exec(const struct sandbox_given *g)
         (void)fcntl(ours[i], F_SETFD, 0);
     for (size_t i = 0; i < COUNT_OF(g->made); i++)
         (void)fcntl(g->made[i], F_SETFD, 0);
+    for (size_t i = 0; i < g->secret_count; i++)
+        (void)fcntl(g->secrets[i], F_SETFD, 0);
 }
 
 /* With a shell in front that only execs: it knows 126 from 127.  Without an environment: bwrap

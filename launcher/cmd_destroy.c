@@ -15,6 +15,7 @@
 #include "launcher/docker/clean.h"
 #include "launcher/docker/option.h"
 #include "launcher/removal.h"
+#include "launcher/secrets.h"
 
 static const struct cli_verb verb = {
     .name = "destroy",
@@ -22,7 +23,8 @@ static const struct cli_verb verb = {
     .about =
         "Ends this workspace's sessions in containers, removes what they left in the Engine, and "
         "deletes\n"
-        "the workspace with all files and its journal.  Nothing of it can be taken back, so it "
+        "the workspace with all files, its journal and its secrets.  Nothing of it can be taken "
+        "back, so it "
         "wants the\n"
         "workspace's name: typed, or as --yes-destroy NAME.\n",
     .examples = "  ccfs -w ~/work destroy --yes-destroy work\n",
@@ -85,6 +87,7 @@ static int destroy(struct cli *cli, const char *host, const char *given, struct 
     TRY(clean_engine(cli, host, err));
     TRY(refuse_mounted(&w, err));
     TRY(removal_of_folder(w.root, w.path, err));
+    TRY(secrets_forget(&w, err));
     printf("%s is gone\n", w.path);
     return 0;
 }

@@ -53,6 +53,7 @@ struct request {
     const char *folder;
     const char *detach_keys;
     struct cli_list env;
+    struct cli_list secret_env;
     bool detached;
 };
 
@@ -64,12 +65,14 @@ static int run_there(const struct request *q, char *const *command, int *exit_co
     struct pod_state state;
     TRY(target_open(q->cli, &q->wish, &t, err));
     TRY(target_running(&t, &state, err));
+    TRY(config_add_secret_env(&t.config, &q->secret_env, err));
     TRY(folder_find(&t.workspace, q->folder, folder, err));
     const struct exec_wish wish = {
         .container = t.names.agent,
         .folder = folder,
         .command = command,
         .env = &q->env,
+        .secrets = &t.config.secrets,
         .detach_keys = q->detach_keys,
         .terminal = !q->detached && pty_wanted(),
         .detached = q->detached,
@@ -90,6 +93,7 @@ static int run(struct request *q, const struct cli_verb *verb, const char *front
         {"cd", 0, OPTION_TEXT, &q->folder, "DIR",
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &q->env, "K=V", "give the command this variable"},
+        SECRET_ENV_OPTION(q->secret_env),
         {"detach-keys", 0, OPTION_TEXT, &q->detach_keys, "KEYS",
          "the detach keys, in place of ctrl-p,ctrl-q"},
         {"detach", 'd', OPTION_FLAG, &q->detached, NULL,

@@ -28,6 +28,7 @@
 #include "launcher/docker/option.h"
 #include "launcher/folder.h"
 #include "launcher/pty.h"
+#include "launcher/secrets.h"
 #include "launcher/session.h"
 #include "launcher/streams.h"
 #include "launcher/summary.h"
@@ -64,6 +65,7 @@ struct run {
     const char *network_wish;
     const char *host; /* of the Engine */
     struct cli_list env;
+    struct cli_list secret_env;
     struct workspace workspace;
     struct config config;
     struct attach attach;
@@ -227,6 +229,7 @@ static int prepare(struct run *run, struct error *err)
     if (run->network_wish)
         run->config.network.given =
             net_mode_from_word(run->network_wish, &run->config.network.mode);
+    TRY(config_add_secret_env(&run->config, &run->secret_env, err));
     TRY(folder_find(&run->workspace, run->folder_wish, run->folder, err));
     if (run->host)
         TRY(config_set_text(&run->config.container.host, run->host, err));
@@ -384,6 +387,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
         {"cd", 0, OPTION_TEXT, &run.folder_wish, "DIR",
          "start in this folder of the workspace (else Projects)"},
         {"env", 'e', OPTION_LIST, &run.env, "K=V", "give COMMAND this variable; it inherits none"},
+        SECRET_ENV_OPTION(run.secret_env),
         {"network", 0, OPTION_TEXT, &run.network_wish, "MODE",
          "internet, none or allowlist (else as configured: internet)"},
         {"session", 's', OPTION_TEXT, &run.name, "NAME",

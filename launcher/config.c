@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +112,7 @@ static const struct config_key top_keys[] = {
     {"network", config_take_network, offsetof(struct config, network)},
     {"retention", config_take_retention, offsetof(struct config, retention)},
     {"container", config_take_container, offsetof(struct config, container)},
+    {"secrets", config_take_secrets, offsetof(struct config, secrets)},
 };
 
 static int fill_defaults(struct config *c, struct error *err)
@@ -134,6 +134,7 @@ void config_release(struct config *config)
     free_text(&config->journal.signing_key);
     net_wish_release(&config->network);
     container_wish_release(&config->container);
+    secrets_wish_release(&config->secrets);
 }
 
 int config_set_text(char **text, const char *value, struct error *err)
@@ -217,22 +218,11 @@ static int load(int fd, const char *name, const struct workspace *w, struct conf
     return config_parse(strbuf_text(&text), text.bytes, name, w->root, out, err);
 }
 
-/* The home of whoever owns the workspace; HOME is that of whoever calls, who may be root. */
-static const char *owners_home(const struct workspace *w)
-{
-    const struct passwd *owner = getpwuid(w->owner);
-    const char *given = getenv("HOME");
-    struct stat st;
-    if (given && given[0] == '/' && stat(given, &st) == 0 && st.st_uid == w->owner)
-        return given;
-    return owner ? owner->pw_dir : NULL;
-}
-
 /* -1 and errno ENOENT when there is none. */
 static int open_users(const struct workspace *w)
 {
     CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
-    const char *home = owners_home(w);
+    const char *home = workspace_owners_home(w);
     errno = ENOENT;
     if (!home)
         return -1;

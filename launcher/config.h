@@ -13,6 +13,7 @@
 #include "fusefs/zone.h"
 #include "journal/gc.h"
 #include "launcher/net/policy.h"
+#include "launcher/secrets.h"
 #include "launcher/workspace.h"
 
 #define CONFIG_ZONE_LIMIT 256
@@ -69,9 +70,14 @@ struct config {
     struct net_wish network;
     struct gc_limits retention;
     struct container_wish container;
+    struct secrets_wish {
+        char *env[SECRETS_LIMIT]; /* names, owned: these become variables, too */
+        size_t env_count;
+    } secrets;
 };
 
 void container_wish_release(struct container_wish *wish);
+void secrets_wish_release(struct secrets_wish *wish);
 
 /* *out is yours, config_release() it, also after an error. */
 MUST_USE int config_load(const struct workspace *w, struct config *out, struct error *err);
@@ -83,6 +89,10 @@ void config_release(struct config *config); /* CLEANUP(config_release) */
 
 /* In place of what the file says; *text is the configuration's. */
 MUST_USE int config_set_text(char **text, const char *value, struct error *err);
+
+/* Names besides those in the file: --secret-env. */
+MUST_USE int config_add_secret_env(struct config *c, const struct cli_list *names,
+                                   struct error *err);
 
 /* "8g", "512m", "1048576": bytes. */
 bool config_parse_size(const char *text, uint64_t *out);

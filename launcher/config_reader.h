@@ -75,6 +75,7 @@ config_take config_take_zones;   /* into r->config */
 config_take config_take_network; /* struct net_wish */
 config_take config_take_retention; /* struct gc_limits */
 config_take config_take_container; /* struct container_wish */
+config_take config_take_secrets; /* struct secrets_wish */
 MUST_USE int config_default_zones(struct config *c, struct error *err);
 
 #endif

@@ -35,6 +35,7 @@ static const struct command {
     {"clean", cmd_clean, "remove all containers, the network and the images"},
     {"destroy", cmd_destroy, "delete the workspace itself"},
     {"image", cmd_image, "what sessions in a container start from"},
+    {"secret", cmd_secret, "keys and passwords for its sessions"},
     {"status", cmd_status, "mounted where, sessions, size of the journal"},
     {"history", cmd_history, "what happened"},
     {"show", cmd_show, "one event in full"},

@@ -108,14 +108,20 @@ static const struct {
     {"/etc/hosts", "127.0.0.1 localhost ccfs\n::1 localhost\n"},
 };
 
-/* Its text is in memory, and its file belongs to the sandbox. */
+/* In memory, to be read from its start. */
+static int make_file(const void *data, size_t bytes, const char *path, int *file, struct error *err)
+{
+    *file = memfd_create("ccfs", MFD_CLOEXEC);
+    int r = *file < 0 ? -errno : fd_write_all(*file, data, bytes);
+    if (r < 0 || lseek(*file, 0, SEEK_SET) < 0)
+        return error_set(err, r < 0 ? -r : errno, "make %s", path);
+    return 0;
+}
+
 static int add_made_file(struct strbuf *args, const char *path, const char *text, int *file,
                          struct error *err)
 {
-    *file = memfd_create("etc", MFD_CLOEXEC);
-    int r = *file < 0 ? -errno : fd_write_all(*file, text, strlen(text));
-    if (r < 0 || lseek(*file, 0, SEEK_SET) < 0)
-        return error_set(err, r < 0 ? -r : errno, "make %s", path);
+    TRY(make_file(text, strlen(text), path, file, err));
     add_fd(args, "--ro-bind-data", *file);
     add(args, path);
     return 0;
@@ -174,6 +180,52 @@ static void add_environment(struct strbuf *args, const struct backend_job *job,
     }
 }
 
+static int add_secret_files(struct strbuf *args, const struct secrets *all,
+                            struct sandbox_given *g, struct error *err)
+{
+    char path[sizeof SECRETS_FOLDER + VARIABLE_NAME_LIMIT];
+    if (all->count == 0)
+        return 0;
+    ADD(args, "--perms", "0755", "--dir", "/run");
+    ADD(args, "--perms", "0500", "--size", SECRETS_TMPFS, "--tmpfs", SECRETS_FOLDER);
+    for (size_t i = 0; i < all->count; i++) {
+        const struct secret *s = &all->items[i];
+        snprintf(path, sizeof path, SECRETS_FOLDER "/%s", s->name);
+        TRY(make_file(s->value, s->bytes, path, &g->secrets[g->secret_count++], err));
+        ADD(args, "--perms", "0400");
+        add_fd(args, "--file", g->secrets[i]);
+        add(args, path);
+    }
+    ADD(args, "--remount-ro", SECRETS_FOLDER);
+    return 0;
+}
+
+/* As a shell's $(cat FILE) has it, and so as in a container: without newlines at its end. */
+static int add_secret_variables(struct strbuf *args, const struct secrets *all,
+                                const struct secrets_wish *wish, struct error *err)
+{
+    for (size_t i = 0; i < wish->env_count; i++) {
+        const struct secret *s = NULL;
+        TRY(secrets_find_variable(all, wish->env[i], &s, err));
+        size_t bytes = s->bytes;
+        while (bytes && s->value[bytes - 1] == '\n')
+            bytes--;
+        ADD(args, "--setenv", s->name);
+        strbuf_add(args, s->value, bytes);
+        strbuf_add(args, "", 1);
+    }
+    return 0;
+}
+
+static int add_secrets(struct strbuf *args, const struct backend_job *job, struct sandbox_given *g,
+                       struct error *err)
+{
+    CLEANUP(secrets_release) struct secrets all = {0};
+    TRY(secrets_load(job->workspace, &all, err));
+    TRY(add_secret_variables(args, &all, &job->config->secrets, err));
+    return add_secret_files(args, &all, g, err);
+}
+
 static void add_folders(struct strbuf *args, const struct backend_job *job)
 {
     char size[24];
@@ -205,17 +257,27 @@ void sandbox_given_close(struct sandbox_given *g)
         fd_close(all[i]);
     for (size_t i = 0; i < COUNT_OF(g->made); i++)
         fd_close(&g->made[i]);
+    for (size_t i = 0; i < g->secret_count; i++)
+        fd_close(&g->secrets[i]);
+}
+
+static void forget_args(struct strbuf *args)
+{
+    if (args->data)
+        explicit_bzero(args->data, args->bytes); /* with values of secrets in it */
+    strbuf_release(args);
 }
 
 int sandbox_args_write(const struct backend_job *job, const struct net_policy *network,
                        struct sandbox_given *g, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf args = STRBUF_EMPTY;
+    CLEANUP(forget_args) struct strbuf args = STRBUF_EMPTY;
     add_isolation(&args, job, network);
     add_environment(&args, job, network);
     add_system(&args);
     add_etc(&args);
     TRY(add_made_files(&args, network, g->made, err));
+    TRY(add_secrets(&args, job, g, err));
     add_folders(&args, job);
     add_fd(&args, "--add-seccomp-fd", g->allowed);
     add_fd(&args, "--add-seccomp-fd", g->refused);

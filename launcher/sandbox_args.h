@@ -12,9 +12,11 @@
 struct sandbox_given {
     int args, allowed, refused, status, block;
     int made[SANDBOX_MADE_FILES]; /* of /etc */
+    size_t secret_count;
+    int secrets[SECRETS_LIMIT];
 };
 #define SANDBOX_GIVEN_NONE                                                                         \
-    ((struct sandbox_given){-1, -1, -1, -1, -1, {-1, -1, -1, -1, -1, -1, -1, -1}})
+    ((struct sandbox_given){-1, -1, -1, -1, -1, {-1, -1, -1, -1, -1, -1, -1, -1}, 0, {0}})
 void sandbox_given_close(struct sandbox_given *g); /* CLEANUP(sandbox_given_close) */
 
 /* Into g->args, as `bwrap --args` reads them; g's other files are there already, those of /etc are

@@ -34,6 +34,16 @@ static const char *home(void)
     return me && me->pw_dir && me->pw_dir[0] == '/' ? me->pw_dir : NULL;
 }
 
+const char *workspace_owners_home(const struct workspace *w)
+{
+    const struct passwd *owner = getpwuid(w->owner);
+    const char *given = getenv("HOME");
+    struct stat st;
+    if (given && given[0] == '/' && stat(given, &st) == 0 && st.st_uid == w->owner)
+        return given;
+    return owner ? owner->pw_dir : NULL;
+}
+
 static int absolute(const char *path, char **out, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf whole = STRBUF_EMPTY;

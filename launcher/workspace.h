@@ -38,6 +38,10 @@ void workspace_act_as_self(void);
 MUST_USE int workspace_create(const struct cli *cli, struct workspace *out, bool *made,
                               struct error *err);
 
+/* The home of whoever owns the workspace; HOME is that of whoever calls, who may be root.  NULL: none
+ * is known. */
+const char *workspace_owners_home(const struct workspace *w);
+
 /* "~/work" for a path in the caller's home; else the path.  For people. */
 void workspace_show_path(const char *path, char *out, size_t bytes);
 

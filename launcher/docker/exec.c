@@ -2,11 +2,13 @@
 #include "launcher/docker/exec.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,8 +16,11 @@
 #include "journal/base/log.h"
 #include "journal/base/text.h"
 #include "launcher/docker/channel.h"
+#include "launcher/docker/container.h"
 #include "launcher/json.h"
 #include "launcher/pidfd.h"
+
+#define HEAR_WAIT_MS 30000
 
 struct running {
     const struct engine *engine;
@@ -47,15 +52,32 @@ static void add_environment(struct json *j, const struct exec_wish *wish)
     json_end(j);
 }
 
+/* Values get from the container's own files into its own environment: the Engine knows names. */
+#define TAKE_SECRETS                                                                               \
+    "while [ \"$1\" != -- ]; do "                                                                  \
+    "[ -r \"" SECRETS_FOLDER "/$1\" ] || "                                                         \
+    "{ echo \"ccfs: this session has no secret $1: keep it (ccfs secret set $1), then ccfs "       \
+    "restart\" "                                                                                   \
+    ">&2; exit 1; }; "                                                                             \
+    "export \"$1=$(cat \"" SECRETS_FOLDER "/$1\")\"; shift; done; shift; "
+
 /* The log of a container is what its first process says: a detached command borrows its voice.
  * Everything else has a shell in front only to tell 126 from 127. */
 static void add_command(struct json *j, const struct exec_wish *wish)
 {
+    CLEANUP(strbuf_release) struct strbuf script = STRBUF_EMPTY;
+    bool variables = wish->secrets && wish->secrets->env_count;
+    strbuf_add_format(&script, "%sexec \"$@\"%s", variables ? TAKE_SECRETS : "",
+                      wish->detached ? " >/proc/1/fd/1 2>/proc/1/fd/2" : "");
     json_begin_array(j, "Cmd");
     json_text(j, NULL, "/bin/sh");
     json_text(j, NULL, "-c");
-    json_text(j, NULL, wish->detached ? "exec \"$@\" >/proc/1/fd/1 2>/proc/1/fd/2" : "exec \"$@\"");
+    json_exact(j, NULL, strbuf_text(&script));
     json_text(j, NULL, "ccfs");
+    for (size_t i = 0; variables && i < wish->secrets->env_count; i++)
+        json_text(j, NULL, wish->secrets->env[i]);
+    if (variables)
+        json_text(j, NULL, "--");
     for (size_t i = 0; wish->command[i]; i++)
         json_exact(j, NULL, wish->command[i]);
     json_end(j);
@@ -154,6 +176,53 @@ static int raw_begin(bool wanted, struct raw *out, struct error *err)
     out->set = true;
     return 0;
 }
+
+/* ---- fed ---- */
+
+/* Until it has ended; what is kept of its words is bounded. */
+static int hear_end(int fd, struct strbuf *said, struct error *err)
+{
+    struct pollfd readable = {fd, POLLIN, 0};
+    char buffer[1024];
+    for (;;) {
+        ssize_t n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+        if (n == 0)
+            return 0;
+        if (n > 0 && said->bytes < 4096)
+            strbuf_add(said, buffer, (size_t)n);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return error_set(err, errno, "hear the end of a command");
+        if (n < 0 && poll(&readable, 1, HEAR_WAIT_MS) == 0)
+            return error_say(err, ETIMEDOUT, "a command in the container does not end");
+    }
+}
+
+int exec_feed(const struct engine *e, const struct exec_wish *wish, const struct strbuf *input,
+              struct error *err)
+{
+    static const char quiet[] = "{\"Detach\":false,\"Tty\":false}";
+    CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf said = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    CLEANUP(fd_close) int fd = -1;
+    struct running run;
+    int exit_code = EXIT_FAILED;
+    strbuf_add_text(&body, quiet);
+    TRY(create(e, wish, &run, err));
+    TRY(engine_attach(e, &body, &fd, &said, err, "/exec/%s/start", run.id));
+    TRY(container_feed(fd, input, err));
+    TRY(container_end_input(fd, err));
+    TRY(hear_end(fd, &said, err));
+    TRY(take_end(&run, &exit_code, err));
+    if (exit_code == EXIT_DONE)
+        return 0;
+    size_t skip = said.bytes > 8 ? 8 : 0; /* the head of a frame */
+    text_escape(&safe, strbuf_text(&said) + skip, strcspn(strbuf_text(&said) + skip, "\n"));
+    return error_say(err, EIO, "a command in the container ended with %d: %.200s", exit_code,
+                     strbuf_text(&safe));
+}
+
+/* ---- with our terminal or streams ---- */
 
 int exec_run(const struct engine *e, const struct exec_wish *wish, int *exit_code,
              struct error *err)

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "launcher/cli.h"
+#include "launcher/config.h"
 #include "launcher/docker/engine.h"
 
 /* All borrowed. */
@@ -16,10 +17,15 @@ struct exec_wish {
     const char *folder;
     char *const *command; /* NULL-terminated */
     const struct cli_list *env;
-    const char *detach_keys; /* NULL: the Engine's, ctrl-p ctrl-q */
-    bool terminal;           /* our stdin, stdout and stderr are one */
-    bool detached;           /* in the background; what it says goes into the container's log */
+    const char *detach_keys;            /* NULL: the Engine's, ctrl-p ctrl-q */
+    bool terminal;                      /* our stdin, stdout and stderr are one */
+    const struct secrets_wish *secrets; /* that become variables, in there; NULL: none */
+    bool detached; /* in the background; what it says goes into the container's log */
 };
+
+/* With input as its stdin; an error unless it ends with 0: what it said. */
+MUST_USE int exec_feed(const struct engine *e, const struct exec_wish *wish,
+                       const struct strbuf *input, struct error *err);
 
 /* *exit_code as a shell would say it.  Signals that end us end the command. */
 MUST_USE int exec_run(const struct engine *e, const struct exec_wish *wish, int *exit_code,

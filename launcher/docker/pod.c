@@ -10,6 +10,7 @@
 #include "journal/base/log.h"
 #include "journal/base/text.h"
 #include "launcher/docker/container.h"
+#include "launcher/docker/give.h"
 #include "launcher/docker/image.h"
 #include "launcher/docker/network.h"
 #include "launcher/docker/pod_check.h"
@@ -47,6 +48,7 @@ static int plan_make(const struct engine *e, const struct pod_wish *wish, struct
         .wish = container,
         .policy = &out->policy,
         .env = wish->env,
+        .secrets = &wish->config->secrets,
         .mountpoint = wish->mountpoint,
         .seccomp = container->deny_count ? strbuf_text(&out->seccomp) : NULL,
     };
@@ -198,7 +200,9 @@ static int open_agent(const struct engine *e, const struct plan *plan, struct po
     TRY(container_start(e, plan->spec.names->agent, &pod->agent_life, NULL, err));
     TRY(pod_look(e, plan->spec.names, &state, err));
     pod->root = state.root;
-    return state.root > 0 ? 0 : error_say(err, EIO, "the container ended at once; see: ccfs logs");
+    if (state.root <= 0)
+        return error_say(err, EIO, "the container ended at once; see: ccfs logs");
+    return give_secrets(e, &plan->spec, err);
 }
 
 static int open_proxy(const struct engine *e, const struct plan *plan, const struct pod_wish *wish,

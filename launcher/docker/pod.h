@@ -2,7 +2,7 @@
  * together.
  *
  *   (1) The agent's container starts last: its mount is there, its network policy in force, and its
- *       proxy, if it has one, answers.
+ *       proxy, if it has one, answers.  Its secrets come before its first command.
  *   (2) All of them end when the process that has the pod does: it holds their stdin.
  *   (3) An error on the way leaves nothing running; what a killed ccfs leaves does not run, and the
  *       next start or stop takes it away. */

@@ -413,6 +413,9 @@ static void add_tmpfs(struct json *j, const struct spec *s)
              s->workspace->owner, s->workspace->group, s->wish->tmp_bytes);
     if (!s->wish->keep_home)
         json_text(j, HOME, options);
+    snprintf(options, sizeof options, "rw,noexec,nosuid,nodev,mode=0700,uid=%u,gid=%u,size=%s",
+             s->workspace->owner, s->workspace->group, SECRETS_TMPFS);
+    json_text(j, SECRETS_FOLDER, options); /* filled when it runs: give.h */
     json_end(j);
 }
 

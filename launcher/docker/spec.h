@@ -37,6 +37,7 @@ struct spec {
     const struct container_wish *wish;
     const struct net_policy *policy;
     const struct cli_list *env;
+    const struct secrets_wish *secrets;
     const char *mountpoint;
     const char *seccomp; /* a profile as JSON; NULL: the Engine's own */
     uint64_t memory_bytes;

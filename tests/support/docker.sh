@@ -17,6 +17,7 @@ need dockerd docker debootstrap npm nft
 . "$(dirname "${BASH_SOURCE[0]}")/world.sh"
 
 engine=''
+[[ -v engine_options ]] || engine_options=() # further ones of dockerd
 readonly image_cache=${CCFS_TEST_BIN:-$repository/build/tests}/docker-image
 
 given_engine() {
@@ -32,7 +33,7 @@ given_engine() {
 
 start_engine() {
     dockerd --data-root "$work/docker" --exec-root "$work/docker-run" -H "unix://$engine" \
-        -p "$work/docker.pid" >>"$work/docker.log" 2>&1 &
+        -p "$work/docker.pid" "${engine_options[@]}" >>"$work/docker.log" 2>&1 &
     engine_job=$!
     for ((i = 0; i < 600; i++)); do
         docker info >/dev/null 2>&1 && return

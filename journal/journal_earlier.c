@@ -142,7 +142,7 @@ int journal_recover(struct journal *j, struct error *err)
     TRY(writer_drain(j->writer, err));
     found.damaged += writer_damaged(j->writer);
     TRY(recover_power(j, &found, err));
-    TRY(recover_write_sessions(j->root, j->vault, j->db, &found, err));
+    TRY(recover_open(j->root, j->vault, j->db, &found, err));
     TRY(versions_number(j, &found, err));
     TRY(numbers_set(j, &found, err));
     j->recovered = found.done;

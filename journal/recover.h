@@ -39,6 +39,11 @@ struct recovery {
     unsigned damaged;       /* records that cannot be read */
 };
 
+/* The same object, and there. */
+bool recover_is(const struct attr *there, const struct attr *known);
+/* What is at path, which may be NULL; mode 0: nothing.  false: it could not be looked at. */
+bool recover_look(int root, const char *path, struct attr *out);
+
 /* Completes every record between tail and head.  root: the workspace. */
 void recover_intake(int root, struct vault *v, struct intake *in, struct recovery *out);
 /* After a power loss: versions of the last run (from number `first` on) that are not all there are torn:
@@ -46,9 +51,10 @@ void recover_intake(int root, struct vault *v, struct intake *in, struct recover
  * sessions are ended. */
 MUST_USE int recover_torn(struct vault *v, struct db *db, uint64_t first, struct recovery *out,
                           struct error *err);
-/* Ends the write sessions that are open in the database (after the intake was drained). */
-MUST_USE int recover_write_sessions(int root, struct vault *v, struct db *db, struct recovery *out,
-                                    struct error *err);
+/* Ends the write sessions that are open in the database (after the intake was drained), and the
+ * changes whose file recover_intake() did not find. */
+MUST_USE int recover_open(int root, struct vault *v, struct db *db, struct recovery *out,
+                          struct error *err);
 /* Discards versions from number `first` on that no event knows. */
 MUST_USE int recover_orphans(struct vault *v, struct db *db, uint64_t first, struct recovery *out,
                              struct error *err);

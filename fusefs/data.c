@@ -176,10 +176,13 @@ int data_release(struct fusefs *fs, uint64_t number)
     return r;
 }
 
+/* Which bytes a session changed is known to nobody else.  One that goes on unseen has all it needs on record
+ * since it began: what changed is found by looking at the file, by recovery as well. */
 static void report_file(struct fusefs *fs, struct file *file, int fd)
 {
     pthread_mutex_lock(&file->lock);
-    writing_report(fs, file, fd);
+    if (!file->writing.unseen)
+        writing_report(fs, file, fd);
     pthread_mutex_unlock(&file->lock);
 }
 

@@ -31,7 +31,8 @@ struct durable {
     struct vault *vault;
     struct intake *intake;
     pthread_mutex_t lock;
-    pthread_cond_t turn; /* a round ended, or the thread shall */
+    pthread_cond_t turn; /* a round ended */
+    pthread_cond_t end;  /* the thread shall */
     struct list noted;   /* under lock */
     bool too_many;       /* under lock: not all are in the list */
     uint64_t begun;      /* under lock: rounds */
@@ -55,6 +56,7 @@ int durable_open(struct vault *vault, struct intake *in, struct durable **out, s
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->turn, &attr);
+    pthread_cond_init(&d->end, &attr);
     pthread_condattr_destroy(&attr);
     *out = d;
     return 0;
@@ -174,7 +176,7 @@ static void *durable_main(void *context)
     struct timespec next = next_look();
     pthread_mutex_lock(&d->lock);
     while (!d->stop) {
-        if (pthread_cond_timedwait(&d->turn, &d->lock, &next) != ETIMEDOUT)
+        if (pthread_cond_timedwait(&d->end, &d->lock, &next) != ETIMEDOUT)
             continue;
         if ((d->noted.count > 0 || d->too_many) && !d->running)
             run_round(d, false);
@@ -204,12 +206,13 @@ void durable_close(struct durable **at)
         return;
     pthread_mutex_lock(&d->lock);
     d->stop = true;
-    pthread_cond_broadcast(&d->turn);
+    pthread_cond_signal(&d->end);
     pthread_mutex_unlock(&d->lock);
     if (d->started)
         pthread_join(d->thread, NULL);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->turn);
+    pthread_cond_destroy(&d->end);
     free(d->noted.items);
     free(d);
     *at = NULL;

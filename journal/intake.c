@@ -7,8 +7,9 @@
  * the head, its payload before its state, the database's commit before the tail.  A kill between
  * any two stores therefore leaves a ring that can be read. (2) A record is contiguous: where it
  * does not fit before the ring's end, a filler ends the lap. (3) Every record carries its position,
- * so bytes of an earlier lap are never taken for one. (4) The file's blocks exist before it is
- * mapped, so that a full disk is met at its making, not as a SIGBUS.
+ * so bytes of an earlier lap are never taken for one. (4) The file's blocks exist and were
+ * written before it is mapped: a full disk is met at its making, not as a SIGBUS, and to bring a record
+ * to the disk takes no change of the filesystem's own records.
  *
  * Head and tail count bytes from the ring's birth and never wrap. */
 #include "journal/intake.h"
@@ -61,9 +62,13 @@ struct intake {
     pthread_cond_t room; /* the tail moved, or the intake was shut */
     pthread_cond_t work; /* the writer is wanted */
     uint64_t next_event; /* under lock */
+    _Atomic uint64_t synced; /* stores_made, as it was before the last sync */
     bool called;         /* under lock: the writer shall not sleep */
     struct error shut;   /* under lock: code 0 while open */
 };
+
+/* Of all intakes of this process; only that it moved says something. */
+static _Atomic uint64_t stores_made = 1;
 
 _Static_assert(sizeof(struct record) <= ALIGN, "a filler must fit into the smallest gap");
 _Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header is one page");
@@ -79,6 +84,7 @@ static uint32_t header_crc(const struct header *h)
 
 static int file_fill(int fd, uint64_t ring_bytes)
 {
+    static const char zeros[HEADER_BYTES];
     struct header h = {.version = VERSION, .ring_bytes = ring_bytes};
     int flags = 0;
     memcpy(h.magic, MAGIC, sizeof h.magic);
@@ -92,6 +98,8 @@ static int file_fill(int fd, uint64_t ring_bytes)
     int r = posix_fallocate(fd, 0, (off_t)(HEADER_BYTES + ring_bytes));
     if (r != 0)
         return -r;
+    for (uint64_t at = HEADER_BYTES; at < HEADER_BYTES + ring_bytes; at += sizeof zeros)
+        TRY(fd_pwrite_all(fd, zeros, sizeof zeros, (int64_t)at));
     TRY(fd_pwrite_all(fd, &h, sizeof h, 0));
     return fsync(fd) < 0 ? -errno : 0;
 }
@@ -226,10 +234,16 @@ void intake_close(struct intake **in)
 int intake_sync(struct intake *in, struct error *err)
 {
     size_t bytes = (size_t)(HEADER_BYTES + in->ring_bytes);
+    uint64_t made = atomic_load_explicit(&stores_made, memory_order_acquire);
+    if (made == atomic_load(&in->synced))
+        return 0;
     int r = FAULT_ERROR("intake_sync");
     if (r == 0 && msync(in->header, bytes, MS_SYNC) < 0)
         r = -errno;
-    return r < 0 ? error_set(err, -r, "bring the journal's intake to the disk") : 0;
+    if (r < 0)
+        return error_set(err, -r, "bring the journal's intake to the disk");
+    atomic_store(&in->synced, made);
+    return 0;
 }
 
 void intake_set_next_event(struct intake *in, uint64_t next)
@@ -407,17 +421,23 @@ int intake_reserve(struct intake *in, const struct reservation *want, enum intak
     return r;
 }
 
+static void set_state(struct record *r, enum record_state state)
+{
+    atomic_store_explicit(&r->state, state, memory_order_release);
+    atomic_fetch_add_explicit(&stores_made, 1, memory_order_release);
+}
+
 void intake_publish(struct record *r, enum record_state state)
 {
     r->crc = record_crc(r);
-    atomic_store_explicit(&r->state, state, memory_order_release);
+    set_state(r, state);
     FAULT_POINT(state == RECORD_PENDING ? "intake_pending" : "intake_done");
 }
 
 void intake_finish(struct record *r, enum record_state state)
 {
     FAULT_POINT("intake_finish");
-    atomic_store_explicit(&r->state, state, memory_order_release);
+    set_state(r, state);
     FAULT_POINT("intake_finished");
 }
 

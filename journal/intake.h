@@ -82,7 +82,8 @@ void intake_shut(struct intake *in, const struct error *why);
 void intake_reopen(struct intake *in);
 int intake_health(struct intake *in, struct error *err); /* 0, or why it is shut */
 
-/* Whatever is in it is on the disk when it returns. */
+/* Whatever was published or finished before is on the disk when it returns; nothing since the last time: it
+ * asks the disk for nothing. */
 MUST_USE int intake_sync(struct intake *in, struct error *err);
 
 void intake_set_next_event(struct intake *in, uint64_t next);

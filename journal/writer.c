@@ -108,9 +108,11 @@ static void after_batch(struct writer *w)
         w->hook.after_batch(w->hook.context);
 }
 
+/* Up to where it reached at the beginning: who followed whoever adds to it would commit record by record. */
 int writer_drain(struct writer *w, struct error *err)
 {
-    for (;;) {
+    const uint64_t end = intake_head(w->in);
+    while (intake_tail(w->in) < end) {
         uint64_t position = intake_tail(w->in);
         uint64_t from = position;
         if (!next_complete(w, &position) && position == from)
@@ -126,6 +128,7 @@ int writer_drain(struct writer *w, struct error *err)
         FAULT_POINT("writer_moved_tail");
         after_batch(w);
     }
+    return 0;
 }
 
 /* ---- the thread ---- */

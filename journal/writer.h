@@ -27,7 +27,7 @@ MUST_USE int writer_open(struct db *db, struct intake *in, struct writer_hook ho
                          struct writer **out, struct error *err);
 /* Ends the thread, which drains once more; NULL is fine. */
 void writer_close(struct writer **w);
-/* Drains what is complete; only while the thread does not run. */
+/* Drains what is in it and complete; only while the thread does not run. */
 MUST_USE int writer_drain(struct writer *w, struct error *err);
 MUST_USE int writer_start(struct writer *w, struct error *err);
 /* Ends the thread; what it could not store stays in the intake. */

@@ -1,6 +1,9 @@
 /* test_intake.c - the ring keeps order, waits when full, and is read again after any bytes were
  * flipped. */
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 
 #include "journal/base/fd.h"
 #include "journal/intake.h"
@@ -235,6 +238,59 @@ static void a_damaged_header_is_refused(void **state)
     refused_to_open(-ELOOP);
 }
 
+static void a_sync_with_nothing_new_asks_the_disk_for_nothing(void **state)
+{
+    (void)state;
+#ifdef CCFS_FAULTS
+    struct intake *in = given_an_intake();
+    put(in, 100);
+    assert_int_equal(intake_sync(in, NULL), 0);
+    setenv("CCFS_FAIL", "intake_sync:5:1:1000", 1);
+    assert_int_equal(intake_sync(in, NULL), 0);
+    put(in, 100);
+    assert_int_equal(intake_sync(in, NULL), -EIO);
+    assert_int_equal(intake_sync(in, NULL), -EIO); /* what failed is not done */
+    unsetenv("CCFS_FAIL");
+    assert_int_equal(intake_sync(in, NULL), 0);
+    struct record *pending = reserve(in, 100);
+    intake_publish(pending, RECORD_PENDING);
+    assert_int_equal(intake_sync(in, NULL), 0);
+    setenv("CCFS_FAIL", "intake_sync:5:1:1000", 1);
+    intake_finish(pending, RECORD_DONE);
+    assert_int_equal(intake_sync(in, NULL), -EIO); /* how it ended is news too */
+    unsetenv("CCFS_FAIL");
+    intake_close(&in);
+#endif
+}
+
+/* -1: this filesystem does not tell. */
+static int unwritten_extents(const char *name)
+{
+    const uint32_t room = 64;
+    struct fiemap *map = calloc(1, sizeof *map + room * sizeof *map->fm_extents);
+    assert_non_null(map);
+    map->fm_length = UINT64_MAX;
+    map->fm_flags = FIEMAP_FLAG_SYNC;
+    map->fm_extent_count = room;
+    CLEANUP(fd_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    int count = ioctl(fd, FS_IOC_FIEMAP, map) < 0 ? -1 : 0;
+    for (uint32_t i = 0; count >= 0 && i < map->fm_mapped_extents; i++)
+        count += (map->fm_extents[i].fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0;
+    free(map);
+    return count;
+}
+
+static void its_blocks_are_written_before_the_first_record_is(void **state)
+{
+    (void)state;
+    struct intake *in = given_an_intake();
+    int count = unwritten_extents("intake");
+    intake_close(&in);
+    if (count < 0)
+        skip();
+    assert_int_equal(count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +301,8 @@ int main(void)
         T(too_large_a_record_is_refused),
         T(shut_it_takes_reports_and_no_changes),
         T(a_full_ring_makes_threads_wait_and_drops_nothing),
+        T(a_sync_with_nothing_new_asks_the_disk_for_nothing),
+        T(its_blocks_are_written_before_the_first_record_is),
         T(one_flipped_byte_costs_one_record_at_most),
         T(a_damaged_header_is_refused),
     };

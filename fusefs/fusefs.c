@@ -229,3 +229,8 @@ int fusefs_serve(const struct fusefs_options *options, struct error *err)
     fd_close(&fs.ready_fd);
     return r;
 }
+
+const char *fusefs_library(void)
+{
+    return fuse_pkgversion();
+}

@@ -45,4 +45,7 @@ struct fusefs_options {
  * -EACCES: it is not open to us.  All with a sentence that says what to do. */
 MUST_USE int fusefs_serve(const struct fusefs_options *options, struct error *err);
 
+/* The version of the library that serves: "3.18.3". */
+const char *fusefs_library(void);
+
 #endif

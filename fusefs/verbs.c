@@ -79,6 +79,16 @@ static void say_error(struct strbuf *reply, int r, const struct error *err)
 
 typedef int verb(struct peer *peer, const char *words, struct strbuf *reply, struct error *err);
 
+#define ROOTS_TOLD 64
+
+static void add_roots(struct fusefs *fs, struct strbuf *reply)
+{
+    pid_t roots[ROOTS_TOLD];
+    size_t count = journal_session_roots(fs->journal, roots, COUNT_OF(roots));
+    for (size_t i = 0; i < count; i++)
+        strbuf_add_format(reply, "%s%d", i ? "," : " roots=", roots[i]);
+}
+
 static int verb_status(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
 {
     (void)words;
@@ -97,6 +107,7 @@ static int verb_status(struct peer *peer, const char *words, struct strbuf *repl
                       (long long)fs->since,
                       journal_sessions_alive(fs->journal), handles_open(&fs->handles), nodes,
                       done.settled, done.sessions);
+    add_roots(fs, reply);
     return 0;
 }
 

@@ -390,6 +390,14 @@ unsigned actors_sessions(struct actors *a)
     return count;
 }
 
+size_t actors_session_roots(struct actors *a, pid_t *out, size_t limit)
+{
+    pthread_mutex_lock(&a->resolving);
+    size_t count = live_session_roots(&a->sessions, out, limit);
+    pthread_mutex_unlock(&a->resolving);
+    return count;
+}
+
 struct actors *actors_new(actor_record *record, void *context)
 {
     struct actors *a = calloc(1, sizeof *a);

@@ -70,3 +70,12 @@ uint64_t live_session_in_container(const struct live_sessions *l, pid_t pid,
     }
     return 0;
 }
+
+size_t live_session_roots(const struct live_sessions *l, pid_t *out, size_t limit)
+{
+    size_t count = 0;
+    for (int i = 0; i < ACTOR_SESSIONS_MAX && count < limit; i++)
+        if (l->list[i].id && l->list[i].root > 0)
+            out[count++] = l->list[i].root;
+    return count;
+}

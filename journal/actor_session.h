@@ -28,6 +28,8 @@ struct live_sessions {
 int live_session_add(struct live_sessions *l, struct live_session fresh, struct actor_texts *texts);
 void live_session_remove(struct live_sessions *l, uint64_t id);
 unsigned live_session_count(const struct live_sessions *l);
+/* The first processes; how many. */
+size_t live_session_roots(const struct live_sessions *l, pid_t *out, size_t limit);
 
 /* 0: none. */
 uint64_t live_session_rooted_at(const struct live_sessions *l, pid_t pid, uint64_t ticks);

@@ -108,6 +108,8 @@ struct journal_contact {
 };
 void journal_session_contact(struct journal *j, uint64_t session, const struct journal_contact *c);
 unsigned journal_sessions_alive(struct journal *j);
+/* Their first processes; how many. */
+size_t journal_session_roots(struct journal *j, pid_t *out, size_t limit);
 
 /* ---- changes ---- */
 

@@ -100,3 +100,8 @@ unsigned journal_sessions_alive(struct journal *j)
 {
     return actors_sessions(j->actors);
 }
+
+size_t journal_session_roots(struct journal *j, pid_t *out, size_t limit)
+{
+    return actors_session_roots(j->actors, out, limit);
+}

@@ -16,9 +16,11 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
+#include "journal/base/log.h"
 #include "journal/copy.h"
 #include "journal/sha256.h"
 #include "launcher/backup_part.h"
+#include "launcher/backup_record.h"
 
 void backup_result_release(struct backup_result *result)
 {
@@ -181,6 +183,17 @@ static int make(struct backup *b, struct error *err)
     return finish(b, fd, file, err);
 }
 
+/* For ccfs doctor.  The archive is there, whether it can be noted or not. */
+static void note(const struct backup *b)
+{
+    struct error err = ERROR_NONE;
+    struct backup_record record = {.time = clock_now_ns()};
+    if (!realpath(b->result->file, record.file) ||
+        backup_record_write(b->look->workspace.root, &record, &err) < 0)
+        log_line("the backup is made, but not noted: %s",
+                 err.code ? err.message : "it cannot be found again");
+}
+
 int backup_make(struct look *look, const struct backup_wish *wish, struct backup_result *out,
                 struct error *err)
 {
@@ -189,5 +202,7 @@ int backup_make(struct look *look, const struct backup_wish *wish, struct backup
     b.folder = -1;
     int r = make(&b, err);
     fd_close(&b.folder);
+    if (r == 0)
+        note(&b);
     return r;
 }

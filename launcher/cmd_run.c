@@ -27,6 +27,7 @@
 #include "launcher/control_client.h"
 #include "launcher/docker/option.h"
 #include "launcher/folder.h"
+#include "launcher/net/dead.h"
 #include "launcher/pty.h"
 #include "launcher/secrets.h"
 #include "launcher/session.h"
@@ -70,6 +71,7 @@ struct run {
     struct config config;
     struct attach attach;
     struct backend_task task;
+    struct dead_search dead; /* names of an allowlist, asked for while the session is made */
     struct cgroup cgroup;
     struct pty pty;
     struct streams streams; /* where there is no pty */
@@ -336,9 +338,12 @@ static int run_session(struct run *run, struct error *err)
     int exit_code = EXIT_FAILED;
     struct error later = ERROR_NONE;
     int r = prepare(run, err);
-    if (r == 0)
-        r = begin_surely(run, err);
     if (r == 0) {
+        dead_begin(&run->config.network, &run->dead);
+        r = begin_surely(run, err);
+    }
+    if (r == 0) {
+        dead_tell(&run->dead);
         say_limits(run);
         r = run_command(run, &exit_code, err);
     }
@@ -356,6 +361,7 @@ static int run_session(struct run *run, struct error *err)
 
 static void run_release(struct run *run)
 {
+    dead_close(&run->dead);
     pty_close(&run->pty);
     streams_close(&run->streams, false);
     attach_close(&run->attach);
@@ -374,6 +380,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
         .workspace = WORKSPACE_NONE,
         .attach = ATTACH_NONE,
         .task = BACKEND_TASK_NONE,
+        .dead = DEAD_SEARCH_NONE,
         .pty = PTY_NONE,
         .streams = STREAMS_NONE,
         .signals = -1,

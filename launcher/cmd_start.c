@@ -12,6 +12,7 @@
 #include "launcher/docker/keeper.h"
 #include "launcher/docker/option.h"
 #include "launcher/docker/target.h"
+#include "launcher/net/dead.h"
 #include "launcher/variable.h"
 
 static const struct cli_verb verb = {
@@ -118,7 +119,10 @@ static int detach(const struct start *s, const struct target *t, struct error *e
         .workspace = &t->workspace, .config = &t->config, .names = &t->names, .env = &s->env};
     TRY(daemon_check_fuse(err));
     TRY(pod_check(&t->engine, &wish, err));
+    CLEANUP(dead_close) struct dead_search dead = DEAD_SEARCH_NONE;
+    dead_begin(&t->config.network, &dead);
     TRY(daemon_launch(&t->workspace, argv, err));
+    dead_tell(&dead);
     printf("%s runs; to work in it: ccfs claude, ccfs shell, ccfs exec -- COMMAND\n",
            t->names.agent);
     return 0;

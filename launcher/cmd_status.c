@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include "journal/base/clock.h"
-#include "journal/base/fd.h"
 #include "journal/history.h"
 #include "journal/journal.h"
 #include "journal/undo.h"
-#include "journal/vault.h"
 #include "launcher/cgroup.h"
 #include "launcher/commands.h"
 #include "launcher/config.h"
 #include "launcher/control_client.h"
 #include "launcher/json.h"
+#include "launcher/look.h"
 #include "launcher/net/contacts.h"
 #include "launcher/render.h"
 #include "launcher/workspace.h"
@@ -85,19 +84,6 @@ static int freshen(struct status *s, struct error *err)
     return r == -EBUSY ? 0 : r; /* somebody else is at it */
 }
 
-static int measure_vault(struct status *s, struct error *err)
-{
-    struct vault *vault = NULL;
-    CLEANUP(fd_close)
-    int state = fd_open_beneath(s->workspace.root, STATE_FOLDER, O_RDONLY | O_DIRECTORY, 0);
-    if (state < 0)
-        return error_set(err, -state, "open the workspace's " STATE_FOLDER);
-    TRY(vault_open(state, &vault, err));
-    int r = vault_usage(vault, &s->vault_bytes, &s->versions);
-    vault_close(&vault);
-    return r < 0 ? error_set(err, -r, "measure the vault") : 0;
-}
-
 static char *copy(const char *text)
 {
     return text ? strdup(text) : NULL;
@@ -160,7 +146,7 @@ static int look(const struct cli *cli, struct status *s, struct error *err)
     TRY(history_open(s->workspace.root, &s->history, err));
     TRY(history_count(s->history, 0, &s->counts, err));
     TRY(undo_find_unfinished(s->workspace.root, &s->undo, err));
-    TRY(measure_vault(s, err));
+    TRY(look_vault(&s->workspace, &s->vault_bytes, &s->versions, err));
     return look_at_sessions(s, err);
 }
 

@@ -114,22 +114,12 @@ static void keep_problem(void *context, int64_t event, const char *says)
         v->problems[v->problem_count++] = (struct problem){event, strdup(says)};
 }
 
-/* A running daemon records first what it knows. */
-static int freshen(const struct verification *v, struct error *err)
-{
-    CLEANUP(control_close) struct control daemon = CONTROL_NONE;
-    int runs = control_connect(v->workspace.root, &daemon, err);
-    TRY(runs);
-    int r = runs ? control_ask(&daemon, "drain", NULL, NULL, err) : 0;
-    return r == -EPIPE ? 0 : r; /* it ended meanwhile, and recorded all */
-}
-
 static int look(const struct cli *cli, struct verification *v, const struct cli_list *keys,
                 struct error *err)
 {
     TRY(load_keys(v, keys, err));
     TRY(workspace_open(cli, &v->workspace, err));
-    TRY(freshen(v, err));
+    TRY(control_settle(v->workspace.root, err));
     return verify_journal(v->workspace.root, &v->wish, keep_problem, v, &v->result, err);
 }
 

@@ -259,3 +259,12 @@ int control_wait_end(struct control *c, struct error *err)
         return 0;
     return error_say(err, ETIMEDOUT, "the daemon does not end; see .ccfs/daemon.log");
 }
+
+int control_settle(int root, struct error *err)
+{
+    CLEANUP(control_close) struct control daemon = CONTROL_NONE;
+    int runs = control_connect(root, &daemon, err);
+    TRY(runs);
+    int r = runs ? control_ask(&daemon, "drain", NULL, NULL, err) : 0;
+    return r == -EPIPE ? 0 : r; /* it ended meanwhile, and recorded all */
+}

@@ -41,6 +41,9 @@ typedef void control_progress(void *context, uint64_t done, uint64_t total);
 MUST_USE int control_ask(struct control *c, const char *request, control_progress *progress,
                          void *context, struct error *err);
 
+/* A daemon that runs writes first what it knows into the journal; where none runs, nothing is done. */
+MUST_USE int control_settle(int root, struct error *err);
+
 /* After a request that ends the daemon: hangs up and waits until its process is gone, and with it
  * the mount and the workspace's lock.  -ETIMEDOUT after 30 seconds. */
 MUST_USE int control_wait_end(struct control *c, struct error *err);

@@ -2,14 +2,17 @@
 #include "launcher/look.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "journal/base/text.h"
+#include "journal/vault.h"
 #include "launcher/config.h"
 #include "launcher/when.h"
 
@@ -223,4 +226,16 @@ bool look_event_number(const char *typed, uint64_t *first, uint64_t *last)
             return false;
     }
     return *at == '\0' && *first <= *last;
+}
+
+int look_vault(const struct workspace *w, uint64_t *bytes, uint64_t *versions, struct error *err)
+{
+    struct vault *vault = NULL;
+    CLEANUP(fd_close) int state = fd_open_beneath(w->root, STATE_FOLDER, O_RDONLY | O_DIRECTORY, 0);
+    if (state < 0)
+        return error_set(err, -state, "open the workspace's " STATE_FOLDER);
+    TRY(vault_open(state, &vault, err));
+    int r = vault_usage(vault, bytes, versions);
+    vault_close(&vault);
+    return r < 0 ? error_set(err, -r, "measure the vault") : 0;
 }

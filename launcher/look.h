@@ -29,6 +29,10 @@ MUST_USE int look_take_journal(struct look *look, struct journal **journal, stru
  * its mountpoint become relative, superfluous slashes and dots go.   *out: free(). */
 MUST_USE int look_path(struct look *look, const char *typed, char **out, struct error *err);
 
+/* What the vault keeps. */
+MUST_USE int look_vault(const struct workspace *w, uint64_t *bytes, uint64_t *versions,
+                        struct error *err);
+
 /* --since and --until; typed NULL: leaves *out.  A wrong one is a usage error. */
 MUST_USE int look_time(const char *option, const char *typed, int64_t *out, struct error *err);
 

@@ -36,6 +36,7 @@ static const struct command {
     {"destroy", cmd_destroy, "delete the workspace itself"},
     {"image", cmd_image, "what sessions in a container start from"},
     {"secret", cmd_secret, "keys and passwords for its sessions"},
+    {"doctor", cmd_doctor, "whether all is as it should be, and what to do"},
     {"status", cmd_status, "mounted where, sessions, size of the journal"},
     {"history", cmd_history, "what happened"},
     {"show", cmd_show, "one event in full"},
@@ -70,7 +71,7 @@ static int introduce(void)
          "  history  what happened, by whom                      ccfs history --since 1h\n"
          "  undo     take changes back                           ccfs undo --session 7\n"
          "  status   mounted where, sessions, journal            ccfs status\n"
-         "  init     make a workspace                            ccfs -w ~/work init\n"
+         "  doctor   is all as it should be?                     ccfs doctor\n"
          "\n"
          "The workspace is ~/ClaudeCodeWorkspace, or that of -w DIR or CCFS_WORKSPACE.\n"
          "  ccfs --help        all verbs, a line each\n"

@@ -20,8 +20,9 @@
 
 #define DEFAULT_NAME "ClaudeCodeWorkspace"
 
-static const char *const folders[] = {"Projects", "Documentation", "Research",
-                                      "shared",   "imports",       "exports"};
+const char *const workspace_folders[] = {"Projects", "Documentation", "Research",
+                                         "shared",   "imports",       "exports"};
+const size_t workspace_folder_count = COUNT_OF(workspace_folders);
 
 /* ---- places ---- */
 
@@ -331,12 +332,12 @@ static int make_folder(const char *path, bool *made, struct error *err)
 
 static int make_contents(const struct workspace *w, struct error *err)
 {
-    for (size_t i = 0; i < COUNT_OF(folders); i++) {
-        if (mkdirat(w->root, folders[i], 0755) == 0) {
-            if (fchmodat(w->root, folders[i], 0755, 0) < 0) /* whatever the umask */
-                return error_set(err, errno, "set the mode of %s", folders[i]);
+    for (size_t i = 0; i < workspace_folder_count; i++) {
+        if (mkdirat(w->root, workspace_folders[i], 0755) == 0) {
+            if (fchmodat(w->root, workspace_folders[i], 0755, 0) < 0) /* whatever the umask */
+                return error_set(err, errno, "set the mode of %s", workspace_folders[i]);
         } else if (errno != EEXIST) {
-            return error_set(err, errno, "make the folder %s", folders[i]);
+            return error_set(err, errno, "make the folder %s", workspace_folders[i]);
         }
     }
     return journal_create(w->root, err);

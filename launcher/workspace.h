@@ -15,6 +15,10 @@ struct workspace {
 };
 #define WORKSPACE_NONE ((struct workspace){.root = -1})
 
+/* Those that init makes in it, 0755. */
+extern const char *const workspace_folders[];
+extern const size_t workspace_folder_count;
+
 /* -w, CCFS_WORKSPACE or ~/ClaudeCodeWorkspace, made absolute; it need not exist.  *out: free(). */
 MUST_USE int workspace_locate(const struct cli *cli, char **out, struct error *err);
 /* A workspace that was made by init.  Says how to make one where there is none (-ENOENT).

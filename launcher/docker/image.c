@@ -171,7 +171,14 @@ int image_build(const struct engine *e, const struct image_wish *wish, struct er
 
 /* ---- what is there ---- */
 
-int image_check(const struct engine *e, struct error *err)
+static void keep(const char *text, char *out, size_t bytes)
+{
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    text_escape(&safe, text ? text : "", strnlen(text ? text : "", bytes));
+    snprintf(out, bytes, "%s", strbuf_text(&safe));
+}
+
+int image_look(const struct engine *e, struct image_state *out, struct error *err)
 {
     CLEANUP(json_tree_free) struct cJSON *image = NULL;
     int r = engine_call(e, "GET", NULL, &image, err,
@@ -183,17 +190,24 @@ int image_check(const struct engine *e, struct error *err)
     TRY(r);
     const struct cJSON *labels = json_at(image, "Config/Labels");
     const char *part = json_at_text(labels, LABEL_PART);
-    const char *version = json_at_text(labels, LABEL_VERSION);
     if (!part || strcmp(part, "image") != 0)
         return error_say(err, EXIT_AS_ERROR(EXIT_CONFLICT),
                          "the image " DOCKER_IMAGE ":" DOCKER_IMAGE_TAG
                          " was not made by ccfs; make ours: ccfs image build");
-    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
-    text_escape(&safe, version ? version : "", strnlen(version ? version : "", 32));
-    if (strcmp(strbuf_text(&safe), CCFS_VERSION) != 0)
+    keep(json_at_text(image, "Id"), out->id, sizeof out->id);
+    keep(json_at_text(labels, LABEL_VERSION), out->version, sizeof out->version);
+    out->current = strcmp(out->version, CCFS_VERSION) == 0;
+    return 0;
+}
+
+int image_check(const struct engine *e, struct error *err)
+{
+    struct image_state image;
+    TRY(image_look(e, &image, err));
+    if (!image.current)
         log_line("the image was made by ccfs %s, this is " CCFS_VERSION
                  "; to renew it: ccfs image build",
-                 strbuf_text(&safe));
+                 image.version);
     return 0;
 }
 

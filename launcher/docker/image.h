@@ -19,7 +19,14 @@ struct image_wish {
 };
 MUST_USE int image_build(const struct engine *e, const struct image_wish *wish, struct error *err);
 
-/* -ENOENT with what to do.  Says in a line when it was made by another version of ccfs. */
+struct image_state {
+    char id[80];      /* as the Engine names it: "sha256:…"; escaped */
+    char version[64]; /* of the ccfs that made it, escaped */
+    bool current;     /* that is this one */
+};
+/* It is not there, or not ours: an error with what to do. */
+MUST_USE int image_look(const struct engine *e, struct image_state *out, struct error *err);
+/* The same.  Says in a line when it was made by another version of ccfs. */
 MUST_USE int image_check(const struct engine *e, struct error *err);
 
 /* The images that ccfs made, as the Engine lists them.  *out: json_tree_free(). */

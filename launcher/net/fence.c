@@ -18,7 +18,7 @@ static int find_nft(char *out, size_t bytes, struct error *err)
     return tool_find("nft", "nftables", out, bytes, err);
 }
 
-static int stands(struct error *err)
+int fence_check(struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf listed = STRBUF_EMPTY;
     char nft[4096];
@@ -42,5 +42,5 @@ int fence_raise(const struct net_policy *policy, struct error *err)
         return error_say(err, ENOMEM, "no memory for the network policy");
     const char *const argv[] = {nft, "-f", "-", NULL};
     TRY(tool_run(argv, &rules, NULL, err));
-    return stands(err);
+    return fence_check(err);
 }

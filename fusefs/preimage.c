@@ -137,5 +137,13 @@ int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
     if (r != -EFBIG)
         return r;
     spec->kept = KEPT_INODE;
+    return 0;
+}
+
+int preimage_link(struct fusefs *fs, const struct place *at, const struct change_spec *spec,
+                  struct error *err)
+{
+    if (!spec->version || spec->kept != KEPT_INODE)
+        return 0;
     return vault_link_in(fs->vault, spec->version, at->dir, at->name, err);
 }

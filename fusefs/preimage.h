@@ -16,11 +16,13 @@ MUST_USE int preimage_folder(const struct place *at, struct strbuf *xattrs);
 MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t version,
                             const struct attr *attr, struct error *err);
 /* What stands at a place and has other names, before this one goes: a clone or a copy; where it is too
- * large or unreadable, another link.  Nothing where one more name is known to lie in the workspace:
+ * large or unreadable, another link, which preimage_link() makes once the change has begun.  Nothing where one more name is known to lie in the workspace:
  * names outside are nothing to rely on, what happens to them is not seen.  Fills spec->version, kept
  * and xattrs (in *xattrs); the caller discards the version if the change does not begin. */
 MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                            const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
+                           struct error *err);
+MUST_USE int preimage_link(struct fusefs *fs, const struct place *at, const struct change_spec *spec,
                            struct error *err);
 /* Others may write a file unseen while it is copied or cloned: does it still look so, or is it too dear
  * to be kept once more?  It is kept anew until then, PREIMAGE_LOOKS times at the most; at last its size

@@ -308,9 +308,11 @@ static int remove_one_name(struct fusefs *fs, const struct place *at, struct cha
         complain(&err);
         return r;
     }
-    if (unlinkat(at->dir, at->name, 0) < 0) {
+    r = preimage_link(fs, at, spec, &err);
+    if (r == 0 && unlinkat(at->dir, at->name, 0) < 0)
         r = -errno;
-        journal_fail(&change, -r);
+    if (r < 0) {
+        journal_fail_left(&change, -r, at->dir, at->name);
         return r;
     }
     struct attr after = {0};
@@ -476,6 +478,8 @@ static int move_apply(struct fusefs *fs, struct move *m, const struct change_spe
     bool destroys = spec->version && m->target.nlink == 1;
     if (destroys)
         TRY(preimage_inode(fs, &m->to, spec->version, &m->target, err));
+    else
+        TRY(preimage_link(fs, &m->to, spec, err));
     bool copied = destroys && !preimage_is_inode(fs, spec->version, &m->target);
     if (m->target_node && (copied || !destroys) && !(m->flags & RENAME_EXCHANGE))
         node_pin(fs->nodes, m->target_node); /* whoever has it open goes on with it */
@@ -521,7 +525,7 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     }
     r = move_apply(fs, m, &spec, &err);
     if (r < 0) {
-        journal_fail(&change, -r);
+        journal_fail_left(&change, -r, m->to.dir, m->to.name);
         return r;
     }
     struct attr after = {0};

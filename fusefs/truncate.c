@@ -206,7 +206,7 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
     r = apply(&cut, &err);
     fresh_after(fs, node, fd);
     if (r < 0) {
-        journal_fail(&change, -r);
+        journal_fail_left(&change, -r, fd, "");
         return r;
     }
     if (kill_setid)

@@ -15,6 +15,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/log.h"
 #include "journal/journal_part.h"
+#include "journal/recover.h"
 
 #define RANGES_MAX 8192
 
@@ -116,27 +117,44 @@ void journal_confirm(struct change *change, const struct attr *after)
 }
 
 /* A version that is an inode's last home says that the change happened, whatever was reported. */
+static bool kept_as_done(struct change *change)
+{
+    if (!change->version || !vault_is_last_home(change->journal->vault, change->version))
+        return false;
+    log_line("event %" PRIu64 " was reported as failed, but the file lives in the vault alone: "
+             "kept as done",
+             change->event);
+    record_end_of(change->record)->flags = EVENT_SETTLED;
+    journal_confirm(change, NULL);
+    return true;
+}
+
+/* The version goes first: whoever is killed in between is settled like one that did not get here.
+ */
+static void fail_as(struct change *change, int error_code, int dir, const char *name)
+{
+    struct record_end *end = record_end_of(change->record);
+    struct event e;
+    struct attr now;
+    if (change->version)
+        vault_discard(change->journal->vault, change->version);
+    FAULT_POINT("fail_discarded");
+    if (name && record_event_unpack(change->record, &e) == 0 && attr_read(dir, name, &now) == 0)
+        end->after = recover_left(&e, &now);
+    end->outcome = OUTCOME_FAILED;
+    end->error_code = error_code;
+    journal_confirm(change, NULL);
+}
+
+void journal_fail_left(struct change *change, int error_code, int dir, const char *name)
+{
+    if (change->journal && !kept_as_done(change)) /* else it could not even begin */
+        fail_as(change, error_code, dir, name);
+}
+
 void journal_fail(struct change *change, int error_code)
 {
-    struct journal *j = change->journal;
-    if (!j)
-        return; /* it could not even begin */
-    struct record_end *end = record_end_of(change->record);
-    bool happened = change->version && vault_is_last_home(j->vault, change->version);
-    if (happened) {
-        log_line("event %" PRIu64 " was reported as failed, but the file lives in the vault alone: "
-                 "kept as done",
-                 change->event);
-        end->flags = EVENT_SETTLED;
-    } else {
-        end->outcome = OUTCOME_FAILED;
-        end->error_code = error_code;
-    }
-    uint64_t version = change->version;
-    journal_confirm(change, NULL);
-    FAULT_POINT("fail_recorded");
-    if (version && !happened)
-        vault_discard(j->vault, version);
+    journal_fail_left(change, error_code, -1, NULL);
 }
 
 void journal_abandon(struct change *change)

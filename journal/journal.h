@@ -151,6 +151,9 @@ void journal_confirm(struct change *change, const struct attr *after);
 /* It did not happen, for error_code; its version is discarded.  Keeps the event, as failed.  A change
  * that could not begin is nothing to it. */
 void journal_fail(struct change *change, int error_code);
+/* The same, where a file was to be kept as an inode, which moves its change time: it lies there still,
+ * and how it was left goes on record. */
+void journal_fail_left(struct change *change, int error_code, int dir, const char *name);
 /* CLEANUP(journal_abandon): fails a change that was neither confirmed nor failed, with ECANCELED. */
 void journal_abandon(struct change *change);
 

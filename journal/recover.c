@@ -74,11 +74,6 @@ static enum verdict settle_utimens(const struct event *e, const struct sight *s)
                    s->path.ctime != e->before.ctime);
 }
 
-static enum verdict settle_truncate(const struct event *e, const struct sight *s)
-{
-    return verdict(!recover_is(&s->path, &e->before) || s->path.size != e->before.size);
-}
-
 static enum verdict settle_xattr(const struct event *e, const struct sight *s)
 {
     return verdict(!recover_is(&s->path, &e->before) || !s->xattrs_the_same);
@@ -89,6 +84,13 @@ static enum verdict settle_xattr(const struct event *e, const struct sight *s)
 static enum verdict settle_write(const struct event *e, const struct sight *s)
 {
     return verdict(e->kept != KEPT_INODE || !recover_is(&s->path, &e->before));
+}
+
+static enum verdict settle_truncate(const struct event *e, const struct sight *s)
+{
+    if (e->kept == KEPT_INODE)
+        return settle_write(e, s);
+    return verdict(!recover_is(&s->path, &e->before) || s->path.size != e->before.size);
 }
 
 static enum verdict (*const settlers[])(const struct event *, const struct sight *) = {
@@ -196,16 +198,12 @@ static bool is_elsewhere(const struct event *e, const struct sight *s)
     return of_inode && !replaces && !s->unknown && !recover_is(&s->path, &e->before);
 }
 
-/* What was to be kept as an inode was linked into the vault, perhaps, and that moved its change
- * time: how it was left is told, as no event of it would. */
-static struct attr left_by(int root, const struct event *e)
+struct attr recover_left(const struct event *e, const struct attr *now)
 {
     const struct attr *target = e->op == OP_RENAME ? &e->before2 : &e->before;
-    struct attr now = {0};
-    bool looked = recover_look(root, e->op == OP_RENAME ? e->path2 : e->path, &now);
-    bool as_it_was = looked && e->kept == KEPT_INODE && recover_is(&now, target) &&
-                     attr_same_content(&now, target);
-    return as_it_was ? now : (struct attr){0};
+    bool as_it_was =
+        e->kept == KEPT_INODE && recover_is(now, target) && attr_same_content(now, target);
+    return as_it_was ? *now : (struct attr){0};
 }
 
 /* The record ends, as told. */
@@ -240,7 +238,9 @@ static void end_as_not_done(int root, struct vault *v, struct record *r, const s
         vault_discard(v, e->version);
         out->done.discarded++;
     }
-    const struct attr left = left_by(root, e);
+    struct attr now = {0};
+    (void)!recover_look(root, e->op == OP_RENAME ? e->path2 : e->path, &now);
+    const struct attr left = recover_left(e, &now);
     end_as(r, OUTCOME_FAILED, &left);
 }
 

@@ -44,6 +44,11 @@ bool recover_is(const struct attr *there, const struct attr *known);
 /* What is at path, which may be NULL; mode 0: nothing.  false: it could not be looked at. */
 bool recover_look(int root, const char *path, struct attr *out);
 
+/* Of a change that did not happen and was to keep a file as an inode: the link in the vault, though
+ * taken back, moved the file's change time, and no event of its own tells so.  now, where that is all
+ * that is new; mode 0: nothing can be said. */
+struct attr recover_left(const struct event *e, const struct attr *now);
+
 /* Completes every record between tail and head.  root: the workspace. */
 void recover_intake(int root, struct vault *v, struct intake *in, struct recovery *out);
 /* After a power loss: versions of the last run (from number `first` on) that are not all there are torn:

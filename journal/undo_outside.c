@@ -49,10 +49,13 @@ static bool was_changed(const struct seen *s, const struct row *row)
            row->before.nlink == s->nlink && row->before.ctime > s->ctime;
 }
 
+/* What failed tells of a file only when it moved that file's change time. */
 static void see(struct seen *s, const struct row *row)
 {
+    if (row->outcome == OUTCOME_FAILED && row->after.mode && row->after.ino != s->ino)
+        return;
     s->blind |= row->outcome == OUTCOME_OPEN;
-    s->known = row->after.mode != 0 && row->outcome != OUTCOME_FAILED;
+    s->known = row->after.mode != 0;
     if (!s->known)
         return;
     if (row->after.ino != s->ino || row->after.ctime > s->ctime)
@@ -68,6 +71,11 @@ int outside_found_by(struct db *db, uint64_t object, uint64_t first, uint64_t la
     struct stmt q = db_query(db, "SELECT id, outcome, b_mode, b_ino, b_nlink, b_ctime, a_mode,"
                                  " a_ino, a_nlink, a_ctime FROM event"
                                  " WHERE object=?1 AND op BETWEEN 1 AND 16 AND outcome<>1"
+                                 " UNION ALL SELECT id, outcome, 0, 0, 0, 0, a_mode,"
+                                 " a_ino, a_nlink, a_ctime FROM event"
+                                 " WHERE path2 IN (SELECT path FROM event WHERE object=?1"
+                                 "  UNION SELECT path2 FROM event WHERE object=?1)"
+                                 " AND replaced=?1 AND outcome=2 AND a_mode IS NOT NULL"
                                  " ORDER BY id");
     struct seen seen = {0};
     int r;

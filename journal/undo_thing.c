@@ -238,16 +238,25 @@ bool thing_is_as_last_seen(const struct node *node)
     return !S_ISREG(now->mode) || (now->size == t->last.size && now->mtime == t->last.mtime);
 }
 
+/* What write sessions left, and changes that failed when they had moved the change time already. */
+static const char left_last[] =
+    "SELECT a_ino, a_born, a_mode, a_size, a_mtime, a_ctime FROM event"
+    " WHERE object = ?1 AND a_ino = ?2 AND a_mode IS NOT NULL"
+    " AND (op = 10 AND outcome IN (0, 3) OR outcome = 2)"
+    " UNION ALL "
+    "SELECT a_ino, a_born, a_mode, a_size, a_mtime, a_ctime FROM event"
+    " WHERE path2 IN (SELECT path FROM event WHERE object = ?1"
+    "  UNION SELECT path2 FROM event WHERE object = ?1)"
+    " AND replaced = ?1 AND outcome = 2 AND a_ino = ?2 AND a_mode IS NOT NULL"
+    " ORDER BY a_ctime DESC LIMIT 1";
+
 int thing_catch_up(struct db *db, struct thing *t, struct error *err)
 {
     if (!db || !t || !t->last.mode)
         return 0;
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT a_ino,a_born,a_mode,a_size,a_mtime,a_ctime FROM event"
-                                 " WHERE object=?1 AND op=?2 AND outcome IN (0,3)"
-                                 " AND a_mode IS NOT NULL ORDER BY a_ctime DESC LIMIT 1");
+    CLEANUP(stmt_done) struct stmt s = db_query(db, left_last);
     stmt_bind_int(&s, 1, (int64_t)t->object);
-    stmt_bind_int(&s, 2, OP_WRITE);
+    stmt_bind_int(&s, 2, (int64_t)t->last.ino);
     int r = stmt_step(&s, err);
     if (r != 1)
         return r;

@@ -50,7 +50,8 @@ void thing_see_before(struct thing *t, struct attr attr);
 void thing_see_first(struct thing *t, const struct attr *attr, uint64_t event);
 /* What lies on the disk is as the journal last saw it; true for what does not lie there. */
 bool thing_is_as_last_seen(const struct node *node);
-/* A write session may go on behind events that came after it, and end last: what it left counts. */
+/* A write session may go on behind events that came after it, and end last: what it left counts, and so
+ * does what a change left that failed. */
 MUST_USE int thing_catch_up(struct db *db, struct thing *t, struct error *err);
 /* Is it as the journal last saw it?  1: it is, 0: it is not, and now a conflict. */
 MUST_USE int thing_verify(struct rewind *r, struct node *node, const struct event *e,

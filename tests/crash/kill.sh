@@ -48,11 +48,9 @@ at_point() { # POINT:N ; 1: the story ended without passing it
     ((passed))
 }
 
-# vault_linked stands apart: what is only linked, not yet replaced, has a newer change time after the
-# kill, which an undo takes for a change from outside.
 read -r -d '' -a names <<<"${NAMES:-intake_reserved begin_filled intake_pending intake_done intake_finish
     intake_finished created renamed write_kept write_applied block_kept swap_made swapped vault_copied
-    vault_moved vault_synced writer_committed writer_moved_tail fail_recorded}" || true
+    vault_moved vault_synced writer_committed writer_moved_tail fail_discarded vault_linked}" || true
 
 at_every_point() {
     local name n done=0 missing=()

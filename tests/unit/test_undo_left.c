@@ -1,0 +1,130 @@
+/* test_undo_left.c - a change that was to keep a file as an inode and did not come about has moved
+ * the file's change time, by the link in the vault that it took back: that is nobody's change. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/mediator.h"
+#include "tests/support/test.h"
+
+/* g was changed once already, and its change time will be another. */
+static struct mediator given_a_change(uint64_t *written)
+{
+    const struct timespec moment = {.tv_nsec = 20000000};
+    struct mediator m;
+    mediator_open(&m);
+    do_create(&m, "g", "first\n");
+    do_create(&m, "h", "other\n");
+    *written = do_write(&m, "g", 0, "FIRST", CAPTURE_COPY);
+    nanosleep(&moment, NULL);
+    return m;
+}
+
+/* h over g, or a new inode in g's place, as far as the link in the vault. */
+static struct change begin_to_replace(struct mediator *m, enum op op)
+{
+    struct vault *v = journal_vault(m->journal);
+    struct change change = CHANGE_NONE;
+    struct change_spec spec = {.op = op, .path = "g", .version = vault_new(v), .kept = KEPT_INODE};
+    struct attr *replaced = op == OP_RENAME ? &spec.before2 : &spec.before;
+    assert_int_equal(attr_read(m->root, "g", replaced), 0);
+    if (op == OP_RENAME) {
+        spec.path = "h";
+        spec.path2 = "g";
+        assert_int_equal(attr_read(m->root, "h", &spec.before), 0);
+    }
+    assert_int_equal(journal_begin(m->journal, &spec, &change, NULL), 0);
+    assert_int_equal(vault_link_in(v, spec.version, m->root, "g", NULL), 0);
+    return change;
+}
+
+static void when_it_fails(struct mediator *m, enum op op)
+{
+    struct change change = begin_to_replace(m, op);
+    journal_fail_left(&change, ENOSPC, m->root, "g");
+    assert_int_equal(journal_drain(m->journal, NULL), 0);
+}
+
+static void when_it_is_killed(struct mediator *m, enum op op)
+{
+    journal_close(&m->journal);
+    pid_t child = fork();
+    if (child == 0) {
+        mediator_reopen(m);
+        begin_to_replace(m, op);
+        raise(SIGKILL);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void (*const ends[])(struct mediator *m, enum op op) = {when_it_fails, when_it_is_killed};
+static const enum op ops[] = {OP_RENAME, OP_TRUNCATE};
+
+static void then_the_vault_holds(struct mediator *m, uint64_t wanted)
+{
+    uint64_t bytes = 0;
+    uint64_t versions = 0;
+    assert_int_equal(vault_usage(journal_vault(m->journal), &bytes, &versions), 0);
+    assert_int_equal(versions, wanted);
+}
+
+static void what_was_linked_and_not_replaced_is_undone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ends) * COUNT_OF(ops); i++) {
+        uint64_t written = 0;
+        struct mediator m = given_a_change(&written);
+        ends[i % 2](&m, ops[i / 2]);
+        mediator_reopen(&m);
+        then_the_vault_holds(&m, 1); /* what the write kept */
+        undo_ids(&m, &written, 1);
+        assert_file_is(m.root, "g", "first\n", 6);
+        mediator_close(&m);
+    }
+}
+
+static void it_is_nobodys_change_between_two_events_either(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ends) * COUNT_OF(ops); i++) {
+        uint64_t written = 0;
+        struct mediator m = given_a_change(&written);
+        ends[i % 2](&m, ops[i / 2]);
+        mediator_reopen(&m);
+        do_write(&m, "g", 0, "once more", CAPTURE_COPY);
+        undo_range(&m, written, m.last);
+        assert_file_is(m.root, "g", "first\n", 6);
+        mediator_close(&m);
+    }
+}
+
+static void who_edits_it_after_the_kill_is_seen_all_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
+        const struct undo_conflict *conflicts = NULL;
+        uint64_t written = 0;
+        struct mediator m = given_a_change(&written);
+        when_it_is_killed(&m, ops[i]);
+        test_file_text(m.root, "g", "by hand\n");
+        mediator_reopen(&m);
+        struct undo_plan *plan = plan_ids(&m, &written, 1);
+        assert_int_equal(undo_plan_conflicts(plan, &conflicts), 1);
+        assert_int_equal(conflicts[0].obstacle, UNDO_BY_OUTSIDE);
+        undo_plan_free(&plan);
+        mediator_close(&m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_linked_and_not_replaced_is_undone),
+        cmocka_unit_test(it_is_nobodys_change_between_two_events_either),
+        cmocka_unit_test(who_edits_it_after_the_kill_is_seen_all_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -145,10 +145,10 @@ static int schema_check(struct db *db, struct error *err)
             " (SELECT user_version FROM pragma_user_version),"
             " (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
             "  ('meta','session','proc','path','inode','event','version','hash','undone','undo',"
-            "   'undo_step','seal','tombstone','gone'))");
+            "   'undo_step','seal','tombstone','gone','taken'))");
     TRY(stmt_step(&s, err));
     TRY(identity_check((uint32_t)stmt_int(&s, 0), (uint32_t)stmt_int(&s, 1), err));
-    if (stmt_int(&s, 2) != 14)
+    if (stmt_int(&s, 2) != 15)
         return error_say(err, EBADMSG,
                          "the journal lacks some of its tables: it is damaged; it was not "
                          "touched");

@@ -21,9 +21,9 @@ struct cursor {
 /* The next run of numbers, `most` of them at most; false: there is none. */
 static bool take_run(const struct tombstone *t, struct cursor *at, uint64_t most, struct span *out)
 {
-    if (at->span == t->span_count)
+    if (at->span == t->spans.count)
         return false;
-    const struct span *span = &t->spans[at->span];
+    const struct span *span = &t->spans.list[at->span];
     out->first = at->next ? at->next : span->first;
     out->last = span->last - out->first < most ? span->last : out->first + most - 1;
     at->next = out->last + 1;
@@ -54,7 +54,7 @@ static int say_batch(struct gc *g, const struct tombstone *t, struct cursor *at,
     CLEANUP(transaction_rollback) struct transaction tx = {0};
     struct span run;
     uint64_t left = BATCH;
-    if (at->span == t->span_count)
+    if (at->span == t->spans.count)
         return 0;
     TRY(transaction_begin(g->db, &tx, err));
     TRY(gc_check_undos(g, err));

@@ -264,7 +264,7 @@ static int pick_versions(struct gc *g, struct bounds *b, struct tombstone *t, st
     struct stmt q = db_query(g->db, "SELECT id, event FROM version WHERE state = ?1 ORDER BY id");
     int r = 0;
     stmt_bind_int(&q, 1, VERSION_KEPT);
-    while (t->span_count < SPANS_MOST && (r = stmt_step(&q, err)) == 1) {
+    while (t->spans.count < SPANS_MOST && (r = stmt_step(&q, err)) == 1) {
         struct candidate c = {.version = (uint64_t)stmt_int(&q, 0), .event = stmt_int(&q, 1)};
         if (consider(g, b, &c, t) < 0)
             return error_set(err, ENOMEM, "choose what is to go");
@@ -294,7 +294,7 @@ int gc_pick(struct gc *g, struct tombstone *out, struct error *err)
         TRY(gc_event_since(g, g->limits->vault_age_s, &b.age, err));
     TRY(measure_vault(g, &b, err));
     TRY(pick_versions(g, &b, out, err));
-    if (out->span_count == SPANS_MOST) { /* some of their versions may be left */
+    if (out->spans.count == SPANS_MOST) { /* some of their versions may be left */
         out->first_seal = out->last_seal = 0;
         out->events = g->result->last_event = 0;
     }

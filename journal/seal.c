@@ -84,7 +84,7 @@ static int read_marks(struct stmt *q, int column, struct seal *out)
 }
 
 #define SEAL_COLUMNS                                                                               \
-    "SELECT id, time, session, proc, path, event, hash, tombstone, rows, open, undos, undone,"     \
+    "SELECT id, time, session, proc, path, event, hash, tombstone, taken, rows, open,"             \
     " opened, ended, begun, finished, sha256, key, signature, marks FROM seal"
 
 static void read_numbers(struct stmt *q, struct seal *out)
@@ -93,33 +93,31 @@ static void read_numbers(struct stmt *q, struct seal *out)
     out->time = stmt_int(q, 1);
     for (int i = 0; i < PART_RANGES; i++)
         out->last[i] = stmt_int(q, 2 + i);
-    out->rows = stmt_int(q, 8);
-    out->open = stmt_int(q, 9);
-    out->undos = stmt_int(q, 10);
+    out->rows = stmt_int(q, 9);
+    out->open = stmt_int(q, 10);
 }
 
 /* Half a signature is none: a key without one, or one without a key, is damage. */
 static bool read_signature(struct stmt *q, struct seal *out)
 {
-    if (stmt_is_null(q, 17) && stmt_is_null(q, 18))
+    if (stmt_is_null(q, 16) && stmt_is_null(q, 17))
         return true;
     out->is_signed = true;
-    return read_fixed(q, 17, out->key, PUBLIC_BYTES) &&
-           read_fixed(q, 18, out->signature, SIGNATURE_BYTES);
+    return read_fixed(q, 16, out->key, PUBLIC_BYTES) &&
+           read_fixed(q, 17, out->signature, SIGNATURE_BYTES);
 }
 
 static int read_seal(struct stmt *q, struct seal *out)
 {
     seal_release(out);
     read_numbers(q, out);
-    if (!read_fixed(q, 11, out->undone, SHA256_BYTES) ||
-        !read_fixed(q, 16, out->sha256, SHA256_BYTES) || !read_signature(q, out))
+    if (!read_fixed(q, 15, out->sha256, SHA256_BYTES) || !read_signature(q, out))
         return -EBADMSG;
-    TRY(read_ids(q, 12, &out->opened));
-    TRY(read_ids(q, 13, &out->ended));
-    TRY(read_ids(q, 14, &out->begun));
-    TRY(read_ids(q, 15, &out->finished));
-    return read_marks(q, 19, out);
+    TRY(read_ids(q, 11, &out->opened));
+    TRY(read_ids(q, 12, &out->ended));
+    TRY(read_ids(q, 13, &out->begun));
+    TRY(read_ids(q, 14, &out->finished));
+    return read_marks(q, 18, out);
 }
 
 static int seal_row(struct stmt *q, struct seal *out, struct error *err)
@@ -169,8 +167,6 @@ static void put_seal(struct strbuf *out, const struct seal *s)
         put64(out, s->last[i]);
     put64(out, s->rows);
     put64(out, s->open);
-    put64(out, s->undos);
-    strbuf_add(out, s->undone, sizeof s->undone);
     put_list(out, &s->opened);
     put_list(out, &s->ended);
     put_list(out, &s->begun);
@@ -247,10 +243,8 @@ static void bind_numbers(struct stmt *q, const struct seal *s)
     stmt_bind_int(q, 2, s->time);
     for (int i = 0; i < PART_RANGES; i++)
         stmt_bind_int(q, 3 + i, s->last[i]);
-    stmt_bind_int(q, 9, s->rows);
-    stmt_bind_int(q, 10, s->open);
-    stmt_bind_int(q, 11, s->undos);
-    stmt_bind_bytes(q, 12, s->undone, sizeof s->undone);
+    stmt_bind_int(q, 10, s->rows);
+    stmt_bind_int(q, 11, s->open);
 }
 
 /* The four lists, one behind another in `bytes`; an empty one is NULL. */
@@ -262,7 +256,7 @@ static void bind_lists(struct stmt *q, const struct seal *s, struct strbuf *byte
     size_t at = 0;
     for (size_t i = 0; i < COUNT_OF(lists) && !bytes->failed; i++) {
         if (lists[i]->count > 0)
-            stmt_bind_bytes(q, 13 + (int)i, bytes->data + at, 8 * lists[i]->count);
+            stmt_bind_bytes(q, 12 + (int)i, bytes->data + at, 8 * lists[i]->count);
         at += 8 * lists[i]->count;
     }
 }
@@ -272,19 +266,20 @@ int seal_store(struct db *db, const struct seal *s, struct error *err)
     CLEANUP(strbuf_release) struct strbuf lists = STRBUF_EMPTY;
     CLEANUP(stmt_done)
     struct stmt q = db_query(
-        db, "INSERT INTO seal(id, time, session, proc, path, event, hash, tombstone, rows, open,"
-            " undos, undone, opened, ended, begun, finished, sha256, key, signature, marks)"
-            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-            " ?18, ?19, ?20)");
+        db,
+        "INSERT INTO seal(id, time, session, proc, path, event, hash, tombstone, taken, rows, open,"
+        " opened, ended, begun, finished, sha256, key, signature, marks)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+        " ?18, ?19)");
     bind_numbers(&q, s);
     bind_lists(&q, s, &lists);
-    stmt_bind_bytes(&q, 17, s->sha256, sizeof s->sha256);
+    stmt_bind_bytes(&q, 16, s->sha256, sizeof s->sha256);
     if (s->is_signed) {
-        stmt_bind_bytes(&q, 18, s->key, sizeof s->key);
-        stmt_bind_bytes(&q, 19, s->signature, sizeof s->signature);
+        stmt_bind_bytes(&q, 17, s->key, sizeof s->key);
+        stmt_bind_bytes(&q, 18, s->signature, sizeof s->signature);
     }
     if (s->marks.bytes > 0)
-        stmt_bind_bytes(&q, 20, s->marks.data, s->marks.bytes);
+        stmt_bind_bytes(&q, 19, s->marks.data, s->marks.bytes);
     if (lists.failed || s->marks.failed)
         return error_set(err, ENOMEM, "seal the journal");
     return stmt_run(&q, err);

@@ -1,8 +1,8 @@
 /* seal.h - private to journal/: what was recorded cannot be changed unnoticed.
  *
  * A seal is a row that covers the rows which came since the last one: sessions, processes, paths,
- * events with their versions, checksums of contents, write sessions and sessions that ended, and
- * which events were taken back.  Its hash is taken over the last seal's hash, its own columns and
+ * events with their versions, checksums of contents, what undos took back, write sessions and
+ * sessions that ended.  Its hash is taken over the last seal's hash, its own columns and
  * the digests of those rows (seal_rows.h), and may be signed.  Hence: (1) A sealed row is never
  * updated.  Rows that still change are listed as open, and are sealed when they have ended. (2)
  * Seals are numbered from 1 on without a gap; the meta row "sealed" names the last one. (3) Once a
@@ -22,9 +22,7 @@ struct seal {
     int64_t time;
     int64_t last[PART_RANGES]; /* the highest number covered of each part, INT64_MIN: none */
     int64_t rows;
-    int64_t open;  /* write sessions and sessions that are not sealed yet */
-    int64_t undos; /* that were done */
-    unsigned char undone[SHA256_BYTES];
+    int64_t open; /* write sessions and sessions that are not sealed yet */
     struct seal_ids opened; /* of the events covered: those that are left out */
     struct seal_ids ended;  /* events left out by earlier seals, now covered */
     struct seal_ids begun;  /* of the sessions covered: those that have not ended */
@@ -37,7 +35,7 @@ struct seal {
 };
 #define SEAL_NONE                                                                                  \
     ((struct seal){                                                                                \
-        .last = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}})
+        .last = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}})
 void seal_release(struct seal *s); /* CLEANUP(seal_release) */
 
 /* The seal behind number `behind` (1: read, 0: none); -EBADMSG: its columns are not those of a

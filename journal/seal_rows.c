@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "journal/base/list.h"
-#include "journal/schema.h"
 
 /* ---- lists ---- */
 
@@ -157,6 +156,9 @@ static struct stmt query_range(struct db *db, enum seal_part part)
         return db_query(db, "SELECT id, time, event, versions, bytes, highest, ranges, first_seal,"
                             " last_seal, events FROM tombstone WHERE id > ?1 AND id <= ?2"
                             " ORDER BY id LIMIT ?3");
+    case PART_TAKEN:
+        return db_query(db, "SELECT id, undo, time, events, redone FROM taken"
+                            " WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
     default:
         return db_query(db, "SELECT id, event, side, sha256 FROM hash WHERE id > ?1 AND id <= ?2"
                             " ORDER BY id LIMIT ?3");
@@ -227,49 +229,4 @@ int seal_row_read(struct seal_reader *r, enum seal_part part, int64_t id, struct
     stmt_bind_int(&q, 1, id);
     int got = stmt_step(&q, err);
     return got == 1 ? row_add(r, &q, part, stmt_columns(&q), out, err) : got;
-}
-
-/* ---- what was taken back ---- */
-
-int seal_undos(struct db *db, int64_t *undos, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "SELECT count(*) FROM undo WHERE state = ?1");
-    stmt_bind_int(&q, 1, UNDO_DONE);
-    int r = stmt_step(&q, err);
-    if (r == 1)
-        *undos = stmt_int(&q, 0);
-    return r < 0 ? r : 0;
-}
-
-static int add_all(struct seal_reader *r, struct stmt *q, int64_t *count, struct error *err)
-{
-    int got = 0;
-    int columns = stmt_columns(q);
-    *count = 0;
-    while ((got = stmt_step(q, err)) == 1) {
-        strbuf_clear(&r->form);
-        for (int i = 0; i < columns; i++)
-            put_column(&r->form, q, i);
-        if (r->form.failed)
-            return error_set(err, ENOMEM, "seal the journal");
-        sha256_add(r->sha, r->form.data, r->form.bytes);
-        ++*count;
-    }
-    return got;
-}
-
-int seal_undone(struct seal_reader *r, int64_t *undos, unsigned char out[SHA256_BYTES],
-                struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt done = db_query(r->db, "SELECT id, time FROM undo WHERE state = ?1 ORDER BY id");
-    CLEANUP(stmt_done)
-    struct stmt undone = db_query(r->db, "SELECT event, undo FROM undone ORDER BY event");
-    int64_t events = 0;
-    stmt_bind_int(&done, 1, UNDO_DONE);
-    sha256_begin(r->sha);
-    TRY(add_all(r, &done, undos, err));
-    TRY(add_all(r, &undone, &events, err));
-    return sha256_end(r->sha, out) < 0 ? error_say(err, EIO, "SHA-256 failed") : 0;
 }

@@ -23,10 +23,11 @@ enum seal_part {
     PART_EVENT = 3, /* with its version */
     PART_HASH = 4,
     PART_TOMBSTONE = 5,
-    PART_RANGES = 6,    /* the parts above are ranges of numbers */
-    PART_EVENT_END = 6, /* an event that was open when its number was covered */
-    PART_SESSION_END = 7,
-    PART_COUNT = 8,
+    PART_TAKEN = 6,
+    PART_RANGES = 7,    /* the parts above are ranges of numbers */
+    PART_EVENT_END = 7, /* an event that was open when its number was covered */
+    PART_SESSION_END = 8,
+    PART_COUNT = 9,
 };
 
 struct seal_row {
@@ -82,9 +83,5 @@ MUST_USE int seal_rows_read_again(struct seal_reader *r, const struct seal_range
 /* One row: an end.  Where there is none, nothing is added. */
 MUST_USE int seal_row_read(struct seal_reader *r, enum seal_part part, int64_t id,
                            struct seal_rows *out, struct error *err);
-/* Which events were taken back, and by which undos that are done; *undos: how many those are. */
-MUST_USE int seal_undone(struct seal_reader *r, int64_t *undos, unsigned char out[SHA256_BYTES],
-                         struct error *err);
-MUST_USE int seal_undos(struct db *db, int64_t *undos, struct error *err);
 
 #endif

@@ -163,18 +163,6 @@ static int find_finished(struct sealer *s, struct seal_ids *out, struct error *e
     return 0;
 }
 
-/* Most undos are taken in by one look at their number: what they took back is read only then. */
-static int cover_undone(struct sealer *s, struct seal *next, struct error *err)
-{
-    next->undos = s->last.undos;
-    memcpy(next->undone, s->last.undone, sizeof next->undone);
-    int64_t undos = 0;
-    TRY(seal_undos(s->reader.db, &undos, err));
-    if (s->last.id && undos == s->last.undos)
-        return 0;
-    return seal_undone(&s->reader, &next->undos, next->undone, err);
-}
-
 static int cover(struct sealer *s, struct seal *next, bool whole, struct seal_rows *rows,
                  struct error *err)
 {
@@ -182,8 +170,7 @@ static int cover(struct sealer *s, struct seal *next, bool whole, struct seal_ro
         TRY(cover_range(s, next, (enum seal_part)part, whole, rows, err));
     TRY(find_ended(s, &next->ended, err));
     TRY(find_finished(s, &next->finished, err));
-    TRY(seal_cover_ends(&s->reader, next, rows, err));
-    return cover_undone(s, next, err);
+    return seal_cover_ends(&s->reader, next, rows, err);
 }
 
 static int sign(struct sealer *s, struct seal *next, const struct seal_rows *rows,
@@ -216,12 +203,6 @@ static int name_last(struct db *db, int64_t id, struct error *err)
     return stmt_run(&q, err);
 }
 
-static bool says_something(const struct sealer *s, const struct seal *next,
-                           const struct seal_rows *rows)
-{
-    return rows->count > 0 || next->opened.count > 0 || next->undos != s->last.undos;
-}
-
 /* 1: sealed, 0: there was nothing to seal. */
 static int seal_one(struct sealer *s, bool whole, struct error *err)
 {
@@ -232,7 +213,7 @@ static int seal_one(struct sealer *s, bool whole, struct error *err)
     next.id = s->last.id + 1;
     next.time = clock_now_ns();
     TRY(cover(s, &next, whole, &rows, err));
-    if (!says_something(s, &next, &rows))
+    if (rows.count == 0 && next.opened.count == 0)
         return 0;
     if (seal_open_follow(&s->open, &next) < 0)
         return error_set(err, ENOMEM, "seal the journal");

@@ -2,54 +2,26 @@
 #include "journal/tombstone.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "journal/base/clock.h"
-#include "journal/base/list.h"
 #include "journal/schema.h"
 
 void tombstone_release(struct tombstone *t)
 {
-    free(t->spans);
+    spans_release(&t->spans);
     *t = TOMBSTONE_NONE;
-}
-
-/* ---- spans ---- */
-
-static int push(struct tombstone *t, struct span span)
-{
-    struct span *spans = list_grown(t->spans, t->span_count, &t->span_room, sizeof *spans);
-    if (!spans)
-        return -ENOMEM;
-    t->spans = spans;
-    t->spans[t->span_count++] = span;
-    return 0;
 }
 
 int tombstone_add(struct tombstone *t, uint64_t version)
 {
-    struct span *last = t->span_count ? &t->spans[t->span_count - 1] : NULL;
-    if (last && last->last + 1 == version)
-        last->last = version;
-    else
-        TRY(push(t, (struct span){version, version}));
+    TRY(spans_add(&t->spans, version));
     t->versions++;
     return 0;
 }
 
 bool tombstone_names(const struct tombstone *t, uint64_t version)
 {
-    size_t low = 0;
-    size_t high = t->span_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (t->spans[middle].last < version)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < t->span_count && t->spans[low].first <= version;
+    return spans_have(&t->spans, version);
 }
 
 /* ---- storing ---- */
@@ -72,7 +44,6 @@ static void bind_seals(struct stmt *q, const struct tombstone *t)
 
 static int insert(struct db *db, const struct tombstone *t, struct error *err)
 {
-    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "FORMAT.md: little-endian");
     CLEANUP(stmt_done)
     struct stmt q = db_query(
         db, "INSERT INTO tombstone(id, time, event, versions, bytes, highest, ranges, first_seal,"
@@ -82,10 +53,9 @@ static int insert(struct db *db, const struct tombstone *t, struct error *err)
     stmt_bind_int(&q, 3, t->event);
     stmt_bind_int(&q, 4, (int64_t)t->versions);
     stmt_bind_int(&q, 5, (int64_t)t->bytes);
-    if (t->span_count > 0) {
-        stmt_bind_int(&q, 6, (int64_t)t->spans[t->span_count - 1].last);
-        stmt_bind_bytes(&q, 7, t->spans, t->span_count * sizeof *t->spans);
-    }
+    if (t->spans.count > 0)
+        stmt_bind_int(&q, 6, (int64_t)t->spans.list[t->spans.count - 1].last);
+    spans_bind(&q, 7, &t->spans);
     bind_seals(&q, t);
     stmt_bind_int(&q, 10, (int64_t)t->events);
     return stmt_run(&q, err);
@@ -118,23 +88,6 @@ int tombstone_finish(struct db *db, struct error *err)
 
 /* ---- reading ---- */
 
-static int take_spans(struct stmt *q, struct tombstone *out)
-{
-    size_t bytes = 0;
-    const unsigned char *data = stmt_bytes(q, 5, &bytes);
-    if (bytes % sizeof(struct span) != 0)
-        return -EBADMSG;
-    for (size_t at = 0; at < bytes; at += sizeof(struct span)) {
-        struct span span;
-        const struct span *last = out->span_count ? &out->spans[out->span_count - 1] : NULL;
-        memcpy(&span, data + at, sizeof span);
-        if (span.first > span.last || span.last > INT64_MAX || (last && span.first <= last->last))
-            return -EBADMSG;
-        TRY(push(out, span));
-    }
-    return 0;
-}
-
 int tombstone_next(struct db *db, int64_t behind, struct tombstone *out, struct error *err)
 {
     CLEANUP(stmt_done)
@@ -156,7 +109,7 @@ int tombstone_next(struct db *db, int64_t behind, struct tombstone *out, struct 
         .last_seal = stmt_int(&q, 7),
         .events = (uint64_t)stmt_int(&q, 8),
     };
-    r = take_spans(&q, out);
+    r = spans_read(&q, 5, &out->spans);
     if (r == -ENOMEM)
         return error_set(err, ENOMEM, "read a tombstone");
     return r < 0 ? error_say(err, EBADMSG, "tombstone %lld cannot be read: the journal is damaged",

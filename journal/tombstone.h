@@ -12,13 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "journal/db.h"
-
-/* Versions first to last, all of them. */
-struct span {
-    uint64_t first;
-    uint64_t last;
-};
+#include "journal/spans.h"
 
 struct tombstone {
     int64_t id;
@@ -26,9 +20,7 @@ struct tombstone {
     int64_t event; /* OP_GC */
     uint64_t versions;
     uint64_t bytes;     /* that these took on the disk */
-    struct span *spans; /* ascending, owned */
-    size_t span_count;
-    size_t span_room;
+    struct spans spans; /* their numbers */
     int64_t first_seal; /* whose events were dropped; 0: none */
     int64_t last_seal;
     uint64_t events;

@@ -1,6 +1,7 @@
 /* undo_apply.c - a plan is stored, done step by step, and finished.
  *
- *   planned ──► undo row and every step stored ──► steps done, in order ──► undone rows, state done
+ *   planned ──► undo row and every step stored ──► steps done, in order ──► undone rows, a row of
+ * taken, state done
  *
  *   (1) The steps are stored before the first one is done.
  *   (2) How far it came stands in .ccfs/undo/N-done, written after each step: a killed daemon
@@ -21,6 +22,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 #include "journal/schema.h"
+#include "journal/taken.h"
 #include "journal/undo_plan.h"
 
 #define TELL_EVERY 64
@@ -29,7 +31,15 @@ struct finish {
     struct db *db;
     struct vault *vault;
     uint64_t undo;
+    struct ids events; /* taken back */
+    struct ids redone;
 };
+
+static void finish_release(struct finish *f)
+{
+    ids_release(&f->events);
+    ids_release(&f->redone);
+}
 
 /* ---- the place where contents are built ---- */
 
@@ -136,16 +146,27 @@ static int run_with(struct stmt s, uint64_t first, uint64_t second, struct error
     return stmt_run(&own, err);
 }
 
-static int note_undone(struct db *db, uint64_t event, uint64_t undo, struct error *err)
+/* One that was taken back before stays as it is. */
+static int note_undone(struct finish *f, uint64_t event, struct error *err)
 {
-    return run_with(db_query(db, "INSERT OR REPLACE INTO undone(event, undo) VALUES(?1, ?2)"),
-                    event, undo, err);
+    CLEANUP(stmt_done)
+    struct stmt s =
+        db_query(f->db, "INSERT OR IGNORE INTO undone(event, undo) VALUES(?1, ?2) RETURNING event");
+    stmt_bind_int(&s, 1, (int64_t)event);
+    stmt_bind_int(&s, 2, (int64_t)f->undo);
+    int fresh = stmt_step(&s, err);
+    TRY(fresh);
+    return fresh && ids_add(&f->events, event) < 0 ? error_set(err, ENOMEM, "finish an undo") : 0;
 }
 
 /* What an undo had taken back counts again when that undo is taken back as a whole. */
-static int note_redone(struct db *db, uint64_t redone, uint64_t undo, struct error *err)
+static int note_redone(struct finish *f, uint64_t redone, struct error *err)
 {
-    return run_with(db_query(db, "DELETE FROM undone WHERE undo=?1 AND ?2<>?1"), redone, undo, err);
+    if (redone == f->undo)
+        return 0;
+    TRY(run_with(db_query(f->db, "DELETE FROM undone WHERE undo=?1 AND ?2=?1"), redone, redone,
+                 err));
+    return ids_add(&f->redone, redone) < 0 ? error_set(err, ENOMEM, "finish an undo") : 0;
 }
 
 static int note_returned(struct db *db, uint64_t version, struct error *err)
@@ -154,16 +175,15 @@ static int note_returned(struct db *db, uint64_t version, struct error *err)
                     VERSION_RETURNED, err);
 }
 
-static int finish_step(struct db *db, uint64_t undo, const struct step *step, struct error *err)
+static int finish_step(struct finish *f, const struct step *step, struct error *err)
 {
     if (step->kind == STEP_MOVE_OUT)
-        return note_returned(db, step->version, err);
+        return note_returned(f->db, step->version, err);
     if (step->kind != STEP_EVENTS && step->kind != STEP_REDONE)
         return 0;
     for (size_t i = 0; i < step_id_count(step); i++) {
         uint64_t id = step_id_at(step, i);
-        TRY(step->kind == STEP_EVENTS ? note_undone(db, id, undo, err)
-                                      : note_redone(db, id, undo, err));
+        TRY(step->kind == STEP_EVENTS ? note_undone(f, id, err) : note_redone(f, id, err));
     }
     return 0;
 }
@@ -207,18 +227,36 @@ int undo_for_steps(struct db *db, uint64_t undo, int64_t behind, step_each *each
 
 static int finish_each(const struct step *step, size_t n, void *context, struct error *err)
 {
-    const struct finish *f = context;
     (void)n;
-    return finish_step(f->db, f->undo, step, err);
+    return finish_step(context, step, err);
+}
+
+static int ids_to_spans(struct ids *ids, struct spans *out)
+{
+    ids_sort(ids);
+    for (size_t i = 0; i < ids->count; i++)
+        TRY(spans_add(out, ids->list[i]));
+    return 0;
+}
+
+/* The row that is sealed: table undone can be made of all of them. */
+static int store_taken(struct finish *f, struct error *err)
+{
+    CLEANUP(taken_release) struct taken t = {.undo = (int64_t)f->undo};
+    if (ids_to_spans(&f->events, &t.events) < 0 || ids_to_spans(&f->redone, &t.redone) < 0)
+        return error_set(err, ENOMEM, "finish an undo");
+    return taken_store(f->db, &t, err);
 }
 
 int undo_finish(struct work *w, struct db *db, struct error *err)
 {
     CLEANUP(transaction_rollback) struct transaction t = {0};
+    CLEANUP(finish_release)
     struct finish f = {.db = db, .vault = w->vault, .undo = w->undo};
     TRY(journal_drain(w->journal, err));
     TRY(transaction_begin(db, &t, err));
     TRY(undo_for_steps(db, w->undo, 0, finish_each, &f, err));
+    TRY(store_taken(&f, err));
     TRY(run_with(db_query(db, "DELETE FROM undo_step WHERE undo=?1 AND ?2=?1"), w->undo, w->undo,
                  err));
     TRY(run_with(db_query(db, "UPDATE undo SET state=?2 WHERE id=?1"), w->undo, UNDO_DONE, err));
@@ -289,7 +327,7 @@ static int store_plan(struct work *w, struct db *db, const struct steps *steps, 
 
 /* ---- applying ---- */
 
-/* The OP_UNDO event, whose number names the undo. */
+/* The OP_UNDO event, whose number names the undo; it is there before anything that names it. */
 static int announce(struct work *w, struct error *err)
 {
     struct change change = CHANGE_NONE;
@@ -297,7 +335,7 @@ static int announce(struct work *w, struct error *err)
     TRY(journal_begin(w->journal, &spec, &change, err));
     w->undo = change.event;
     journal_confirm(&change, NULL);
-    return 0;
+    return journal_drain(w->journal, err);
 }
 
 static void tell_progress(const struct work *w, size_t done, size_t total)

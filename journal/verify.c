@@ -227,22 +227,6 @@ static void check_end(struct verify *v, const struct chain *c)
         verify_tell(v, event, "no seal is signed");
 }
 
-/* Between an undo's end and the next seal there are more than were sealed. */
-static int check_undone(struct verify *v, const struct chain *c, struct error *err)
-{
-    CLEANUP(seal_reader_release) struct seal_reader reader = {.db = v->db, .sha = v->sha};
-    unsigned char digest[SHA256_BYTES];
-    int64_t undos = 0;
-    TRY(seal_undone(&reader, &undos, digest, err));
-    if (c->before.id == 0 || undos > c->before.undos)
-        return 0;
-    if (undos < c->before.undos)
-        verify_tell(v, 0, "an undo is missing from the journal, which was sealed");
-    else if (memcmp(digest, c->before.undone, sizeof digest) != 0)
-        verify_tell(v, 0, "what was taken back was changed after it was sealed");
-    return 0;
-}
-
 static int count_unsealed(struct verify *v, const struct chain *c, struct error *err)
 {
     CLEANUP(stmt_done)
@@ -266,7 +250,7 @@ static int check_chain(struct verify *v, struct error *err)
     TRY(r);
     verify_gone_end(v, &c.before);
     check_end(v, &c);
-    TRY(check_undone(v, &c, err));
+    TRY(verify_taken(v, &c.before, err));
     return count_unsealed(v, &c, err);
 }
 

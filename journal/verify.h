@@ -3,8 +3,9 @@
  *
  *   (1) Each seal is computed again from the rows that it covers, and follows from the one before.
  *   (2) Every version that the journal names is in the vault, and is what was put there; whatever
- * is in the vault is named by the journal. (3) A seal that is not signed by the wished key, though
- * it should be, is found; so is a chain that ends before a seal which is known from elsewhere.
+ * is in the vault is named by the journal. (3) What counts as undone is what the undos took back,
+ * under a seal or not (taken.h). (4) A seal that is not signed by the wished key, though it should
+ * be, is found; so is a chain that ends before a seal which is known from elsewhere.
  *
  * What it cannot tell: whether the rows behind the last seal are genuine, and, without a key or a
  * seal known from elsewhere, whether the whole journal was replaced by another one. */

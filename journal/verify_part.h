@@ -50,6 +50,9 @@ bool verify_gone_version(const struct verify *v, uint64_t version, int64_t tombs
 bool verify_gone_is_back(const struct verify *v, uint64_t version);
 bool verify_gone_is_going(const struct verify *v, uint64_t version);
 
+/* verify_taken.c: are undone and undo what the sealed rows of taken say?  last: the last seal. */
+MUST_USE int verify_taken(struct verify *v, const struct seal *last, struct error *err);
+
 /* verify_vault.c */
 MUST_USE int verify_vault(struct verify *v, struct error *err);
 

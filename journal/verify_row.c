@@ -37,6 +37,8 @@ static int event_of(struct verify *v, enum seal_part part, int64_t id, int64_t *
         return number_for(v, "SELECT event FROM hash WHERE id = ?1", id, out, err);
     case PART_TOMBSTONE:
         return number_for(v, "SELECT event FROM tombstone WHERE id = ?1", id, out, err);
+    case PART_TAKEN:
+        return number_for(v, "SELECT undo FROM taken WHERE id = ?1", id, out, err);
     default:
         *out = id;
         return 0;
@@ -57,6 +59,8 @@ static const char *part_name(enum seal_part part)
         return "checksum";
     case PART_TOMBSTONE:
         return "tombstone";
+    case PART_TAKEN:
+        return "undo";
     default:
         return "event";
     }
@@ -72,6 +76,7 @@ static void subject(enum seal_part part, int64_t id, int64_t event, char *out, s
         [PART_EVENT] = "event #",
         [PART_HASH] = "a checksum of event #",
         [PART_TOMBSTONE] = "the tombstone of event #",
+        [PART_TAKEN] = "what was taken back by undo #",
         [PART_EVENT_END] = "event #",
         [PART_SESSION_END] = "the session of event #",
     };

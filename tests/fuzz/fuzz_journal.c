@@ -36,10 +36,19 @@ static const struct {
       "state", "event", "kept", "state", "kept"}},
     {"seal",
      {"session", "proc", "path", "event", "hash", "rows", "opened", "ended", "begun", "finished",
-      "marks", "sha256", "undone", "undos", "key", "signature"}},
+      "marks", "sha256", "taken", "open", "key", "signature"}},
+    {"taken",
+     {"events", "redone", "undo", "time", "events", "redone", "undo", "time", "events", "redone",
+      "undo", "time", "events", "redone", "undo", "time"}},
     {"proc",
      {"parent", "pid", "exe", "cmdline", "container", "parent", "pid", "exe", "cmdline",
       "container", "parent", "pid", "exe", "cmdline", "container", "parent"}},
+    {"undo",
+     {"id", "time", "state", "id", "time", "state", "id", "time", "state", "id", "time", "state",
+      "id", "time", "state", "state"}},
+    {"undone",
+     {"event", "undo", "event", "undo", "event", "undo", "event", "undo", "event", "undo", "event",
+      "undo", "event", "undo", "event", "undo"}},
     {"undo_step",
      {"data", "data", "data", "data", "data", "data", "data", "data", "data", "data", "data",
       "data", "data", "data", "data", "data"}},
@@ -82,7 +91,7 @@ static void edit_one(struct db *db, const uint8_t *what, const uint8_t *value, s
     size_t table = what[0] % COUNT_OF(tables);
     snprintf(sql, sizeof sql, "UPDATE OR IGNORE %s SET %s=?1 WHERE rowid=?2", tables[table].table,
              tables[table].columns[what[1] % 16]);
-    CLEANUP(stmt_done) struct stmt s = db_query(db, sql);
+    CLEANUP(stmt_done) struct stmt s = db_query_once(db, sql);
     struct error err = ERROR_NONE;
     bind(&s, what[3], value, bytes);
     stmt_bind_int(&s, 2, what[2] % 16);

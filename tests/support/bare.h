@@ -6,6 +6,7 @@
 
 #include "journal/db.h"
 #include "journal/journal.h"
+#include "tests/support/rows.h"
 #include "tests/support/test.h"
 
 static char folder[64];
@@ -39,20 +40,7 @@ UNUSED static struct journal *given_an_open_journal(void)
 /* One number out of the journal, beside whoever writes it. */
 UNUSED static int64_t ask(const char *sql)
 {
-    char path[128];
-    struct db *db = NULL;
-    struct error err = ERROR_NONE;
-    snprintf(path, sizeof path, "%s/.ccfs/journal.db", folder);
-    if (db_open(path, DB_READ, &db, &err) < 0)
-        fail_msg("%s", err.message);
-    struct stmt s = db_query(db, sql);
-    int r = stmt_step(&s, &err);
-    if (r < 0)
-        fail_msg("%s: %s", sql, err.message);
-    int64_t value = r == 1 ? stmt_int(&s, 0) : -1;
-    stmt_done(&s);
-    db_close(&db);
-    return value;
+    return rows_ask(folder, sql);
 }
 
 UNUSED static struct attr attr_of(const char *name)

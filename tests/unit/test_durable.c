@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 
 #include "journal/base/fd.h"
-#include "journal/db.h"
 #include "journal/journal.h"
 #include "journal/schema.h"
 #include "journal/vault_sync.h"
+#include "tests/support/rows.h"
 #include "tests/support/test.h"
 
 static char folder[64];
@@ -45,27 +45,9 @@ static struct journal *given_an_open_journal(enum durability durability)
     return j;
 }
 
-static struct db *given_the_database(enum db_mode mode)
-{
-    char path[128];
-    struct db *db = NULL;
-    struct error err = ERROR_NONE;
-    snprintf(path, sizeof path, "%s/.ccfs/journal.db", folder);
-    if (db_open(path, mode, &db, &err) < 0)
-        fail_msg("%s", err.message);
-    return db;
-}
-
 static int64_t ask(const char *sql)
 {
-    struct db *db = given_the_database(DB_READ);
-    struct stmt s = db_query(db, sql);
-    int r = stmt_step(&s, NULL);
-    assert_true(r >= 0);
-    int64_t value = r == 1 ? stmt_int(&s, 0) : -1;
-    stmt_done(&s);
-    db_close(&db);
-    return value;
+    return rows_ask(folder, sql);
 }
 
 /* ---- a version, made as an overwrite makes it ---- */
@@ -177,10 +159,7 @@ static void overwrite_blocks(struct journal *j, uint64_t *version)
 
 static void another_boot(void)
 {
-    struct db *db = given_the_database(DB_WRITE);
-    assert_int_equal(db_exec(db, "UPDATE meta SET value = 'an earlier one' WHERE key = 'boot'", NULL),
-                     0);
-    db_close(&db);
+    rows_change(folder, "UPDATE meta SET value = 'an earlier one' WHERE key = 'boot'");
 }
 
 /* ---- the stories ---- */

@@ -10,6 +10,7 @@
 #include "journal/gc.h"
 #include "journal/tombstone.h"
 #include "tests/support/mediator.h"
+#include "tests/support/rows.h"
 #include "tests/support/sound.h"
 #include "tests/support/test.h"
 
@@ -19,36 +20,14 @@ static struct mediator m;
 
 /* ---- a workspace ---- */
 
-static struct db *journal_db(void)
-{
-    char path[128];
-    struct db *db = NULL;
-    struct error err = ERROR_NONE;
-    snprintf(path, sizeof path, "%s/.ccfs/journal.db", m.path);
-    if (db_open(path, DB_WRITE, &db, &err) < 0)
-        fail_msg("%s", err.message);
-    return db;
-}
-
 static void damage(const char *sql)
 {
-    struct db *db = journal_db();
-    struct error err = ERROR_NONE;
-    if (db_exec(db, sql, &err) < 0)
-        fail_msg("%s: %s", sql, err.message);
-    db_close(&db);
+    rows_change(m.path, sql);
 }
 
 static int64_t ask(const char *sql)
 {
-    struct db *db = journal_db();
-    struct stmt q = db_query(db, sql);
-    int r = stmt_step(&q, NULL);
-    assert_true(r >= 0);
-    int64_t value = r == 1 ? stmt_int(&q, 0) : -1;
-    stmt_done(&q);
-    db_close(&db);
-    return value;
+    return rows_ask(m.path, sql);
 }
 
 static uint64_t destroyed(const char *name)
@@ -83,18 +62,6 @@ static struct gc_result gc(struct gc_limits limits)
     return result;
 }
 
-static void assert_sound(void)
-{
-    assert_journal_sound(m.root);
-}
-
-static void assert_found(const char *words)
-{
-    struct told told = told_by_verify(m.root);
-    if (told.count == 0 || !strstr(told.says, words))
-        fail_msg("wanted \"%s\", got \"%s\"", words, told.count ? told.says : "sound");
-}
-
 static uint64_t kept(void)
 {
     uint64_t bytes;
@@ -118,9 +85,9 @@ static void only_so_many_old_contents_are_kept_and_they_are_the_newest(void **st
                          " (SELECT max(id) FROM version WHERE state = 3)"),
                      0);
     assert_int_equal(ask("SELECT count(*) FROM event WHERE op = 6"), 10);
-    assert_sound();
+    assert_journal_sound(m.root);
     journal_close(&m.journal);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 static void the_vault_shrinks_to_its_budget(void **state)
@@ -134,7 +101,7 @@ static void the_vault_shrinks_to_its_budget(void **state)
     assert_true(result.versions > 0 && result.versions < 10);
     assert_true(result.vault_bytes <= budget);
     assert_int_equal(result.bytes, before.vault_bytes - result.vault_bytes);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 static void what_is_older_goes_and_what_is_younger_stays(void **state)
@@ -275,11 +242,11 @@ static void events_go_by_whole_seals_and_the_chain_holds(void **state)
     assert_int_equal(ask("SELECT count(*) FROM version v WHERE NOT EXISTS"
                          " (SELECT 1 FROM event WHERE id = v.event)"),
                      0);
-    assert_sound();
+    assert_journal_sound(m.root);
     mediator_reopen(&m);
     destroyed("still later");
     journal_close(&m.journal);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 static void numbers_are_not_used_again(void **state)
@@ -294,7 +261,7 @@ static void numbers_are_not_used_again(void **state)
     destroyed("later");
     assert_int_equal(journal_drain(m.journal, NULL), 0);
     assert_true(ask("SELECT max(id) FROM version") > version);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 /* ---- manipulation ---- */
@@ -304,7 +271,7 @@ static void given_dropped_versions(void)
     given_destroyed(4);
     (void)gc((struct gc_limits){.vault_count = 2});
     journal_close(&m.journal);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 static void given_dropped_events(void)
@@ -313,7 +280,7 @@ static void given_dropped_events(void)
     mediator_reopen(&m);
     (void)gc((struct gc_limits){.events_count = 100});
     journal_close(&m.journal);
-    assert_sound();
+    assert_journal_sound(m.root);
 }
 
 static void a_version_that_is_said_to_be_dropped_without_a_tombstone_is_found(void **state)
@@ -321,7 +288,7 @@ static void a_version_that_is_said_to_be_dropped_without_a_tombstone_is_found(vo
     (void)state;
     given_dropped_versions();
     damage("UPDATE version SET state = 3, tombstone = 1 WHERE id = (SELECT max(id) FROM version)");
-    assert_found("no sealed tombstone names it");
+    assert_journal_tells(m.root, "no sealed tombstone names it");
 }
 
 static void a_forged_tombstone_is_found(void **state)
@@ -329,7 +296,7 @@ static void a_forged_tombstone_is_found(void **state)
     (void)state;
     given_dropped_versions();
     damage("UPDATE tombstone SET ranges = x'0000000000000000ffffffff00000000'");
-    assert_found("was changed after it was sealed");
+    assert_journal_tells(m.root, "was changed after it was sealed");
 }
 
 static void a_tombstone_that_nobody_sealed_is_worth_nothing(void **state)
@@ -339,7 +306,7 @@ static void a_tombstone_that_nobody_sealed_is_worth_nothing(void **state)
     damage("INSERT INTO tombstone(id, time, event, versions, bytes, highest, ranges, events)"
            " VALUES(9, 1, 1, 1, 1, 99, x'0000000000000000ffffffff00000000', 0);"
            "UPDATE version SET state = 3, tombstone = 9 WHERE id = (SELECT max(id) FROM version)");
-    assert_found("no sealed tombstone names it");
+    assert_journal_tells(m.root, "no sealed tombstone names it");
 }
 
 static void a_tombstone_that_is_removed_is_missed(void **state)
@@ -347,7 +314,7 @@ static void a_tombstone_that_is_removed_is_missed(void **state)
     (void)state;
     given_dropped_versions();
     damage("DELETE FROM tombstone");
-    assert_found("missing");
+    assert_journal_tells(m.root, "missing");
 }
 
 static void a_version_that_is_put_back_is_found(void **state)
@@ -355,7 +322,7 @@ static void a_version_that_is_put_back_is_found(void **state)
     (void)state;
     given_dropped_versions();
     damage("UPDATE version SET state = 1, tombstone = NULL");
-    assert_found("gc had dropped it");
+    assert_journal_tells(m.root, "gc had dropped it");
 }
 
 static void events_that_are_removed_without_gc_are_missed(void **state)
@@ -363,7 +330,7 @@ static void events_that_are_removed_without_gc_are_missed(void **state)
     (void)state;
     given_dropped_events();
     damage("DELETE FROM event WHERE id = (SELECT min(id) FROM event)");
-    assert_found("missing");
+    assert_journal_tells(m.root, "missing");
 }
 
 static void a_digest_that_no_tombstone_asked_for_is_found(void **state)
@@ -371,7 +338,7 @@ static void a_digest_that_no_tombstone_asked_for_is_found(void **state)
     (void)state;
     given_dropped_events();
     damage("UPDATE gone SET tombstone = 77");
-    assert_found("no tombstone names them");
+    assert_journal_tells(m.root, "no tombstone names them");
 }
 
 static void a_forged_digest_breaks_its_seal(void **state)
@@ -379,7 +346,7 @@ static void a_forged_digest_breaks_its_seal(void **state)
     (void)state;
     given_dropped_events();
     damage("UPDATE gone SET sha256 = zeroblob(32) WHERE part = 3");
-    assert_found("does not fit any more");
+    assert_journal_tells(m.root, "does not fit any more");
 }
 
 static void a_row_beside_dropped_ones_is_still_watched(void **state)
@@ -387,7 +354,7 @@ static void a_row_beside_dropped_ones_is_still_watched(void **state)
     (void)state;
     given_dropped_events();
     damage("UPDATE path SET bytes = x'41' WHERE id = 5");
-    assert_found("does not fit any more");
+    assert_journal_tells(m.root, "does not fit any more");
 }
 
 static void an_event_that_is_put_back_is_found(void **state)
@@ -395,7 +362,7 @@ static void an_event_that_is_put_back_is_found(void **state)
     (void)state;
     given_dropped_events();
     damage("INSERT INTO event(id, time, op, flags, outcome, count) VALUES(3, 1, 6, 0, 0, 1)");
-    assert_found("is there again, which gc had dropped");
+    assert_journal_tells(m.root, "is there again, which gc had dropped");
 }
 
 /* ---- cut off ---- */
@@ -430,15 +397,15 @@ static void killed_at_any_step_it_is_sound_and_goes_on(void **state)
         for (int more = 0; more < 40; more++)
             destroyed("more");
         cut_off_at(points[i]);
-        assert_sound();
+        assert_journal_sound(m.root);
         mediator_reopen(&m);
-        assert_sound();
+        assert_journal_sound(m.root);
         (void)gc(all_limits);
         assert_int_equal(ask("SELECT count(*) FROM meta WHERE key = 'dropping'"), 0);
         assert_int_equal(kept(), 30);
         for (int more = 0; i == 5 && more < MANY; more++) /* events for the next step to forget */
             destroyed("more");
-        assert_sound();
+        assert_journal_sound(m.root);
     }
 }
 #endif

@@ -14,6 +14,7 @@
 #include "journal/pack.h"
 #include "journal/vault_pack.h"
 #include "tests/support/mediator.h"
+#include "tests/support/rows.h"
 #include "tests/support/sound.h"
 #include "tests/support/test.h"
 
@@ -33,17 +34,7 @@ static int remove_workspace(void **state)
 
 static int64_t ask(const char *sql)
 {
-    char path[128];
-    struct db *db = NULL;
-    snprintf(path, sizeof path, "%s/.ccfs/journal.db", m.path);
-    assert_int_equal(db_open(path, DB_READ, &db, NULL), 0);
-    struct stmt q = db_query(db, sql);
-    int r = stmt_step(&q, NULL);
-    assert_true(r >= 0);
-    int64_t value = r == 1 ? stmt_int(&q, 0) : -1;
-    stmt_done(&q);
-    db_close(&db);
-    return value;
+    return rows_ask(m.path, sql);
 }
 
 /* Text that shrinks. */

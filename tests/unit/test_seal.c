@@ -5,6 +5,7 @@
 #include "journal/sealer.h"
 #include "tests/support/keys.h"
 #include "tests/support/mediator.h"
+#include "tests/support/rows.h"
 #include "tests/support/test.h"
 
 static struct mediator m;
@@ -28,15 +29,7 @@ static int close_workspace(void **state)
 
 static int64_t ask(const char *sql)
 {
-    char path[128];
-    struct db *db = NULL;
-    snprintf(path, sizeof path, "%s/.ccfs/journal.db", m.path);
-    assert_int_equal(db_open(path, DB_READ, &db, NULL), 0);
-    struct stmt q = db_query(db, sql);
-    int64_t value = stmt_step(&q, NULL) == 1 ? stmt_int(&q, 0) : -1;
-    stmt_done(&q);
-    db_close(&db);
-    return value;
+    return rows_ask(m.path, sql);
 }
 
 static void until(const char *sql, int64_t wanted, int tenths)

@@ -68,6 +68,7 @@ readonly test_needs=(
     'tool tmux tmux'
     'tool dockerd docker.io'
     'tool debootstrap debootstrap'
+    'tool debsecan debsecan'
     'tool node nodejs'
     'tool npm npm'
     'tool ip iproute2'

@@ -8,20 +8,24 @@
 #include "launcher/commands.h"
 #include "launcher/docker/image.h"
 #include "launcher/docker/option.h"
+#include "launcher/image_scan.h"
 #include "launcher/json.h"
 
 static const struct cli_verb verb = {
     .name = "image",
-    .usage = "build|list|remove [OPTION…]",
+    .usage = "build|list|scan|remove [OPTION…]",
     .about =
         "The image that sessions in a container start from: Debian, the usual tools and Claude "
         "Code, in\n"
         "the version that this ccfs knows by its digest.  Where no registry answers, build "
         "makes the same\n"
-        "with debootstrap and npm of this machine (as root).\n",
+        "with debootstrap and npm of this machine (as root).  scan tells what is known to be "
+        "vulnerable in\n"
+        "it, as trivy, grype or docker scout say, else debsecan and npm audit.\n",
     .examples = "  ccfs image build                     with a registry, else with debootstrap\n"
                 "  ccfs image build --from debootstrap  without asking one\n"
-                "  ccfs image list --json\n",
+                "  ccfs image list --json\n"
+                "  ccfs image scan --fail-on high\n",
     .operands_min = 1,
     .operands_max = 1,
 };
@@ -30,6 +34,8 @@ struct image_request {
     const char *host;
     const char *from;
     const char *root;
+    struct scan_wish scan;
+    const char *fail_on;
     bool json;
     bool verbose;
 };
@@ -122,6 +128,11 @@ static int list(const struct engine *e, const struct image_request *request, str
     return 0;
 }
 
+static int scan(const struct engine *e, const struct image_request *request, struct error *err)
+{
+    return image_scan(e, &request->scan, request->fail_on, request->json, err);
+}
+
 static int drop(const struct engine *e, const struct image_request *request, struct error *err)
 {
     unsigned count = 0;
@@ -134,7 +145,7 @@ static int drop(const struct engine *e, const struct image_request *request, str
 static const struct {
     const char *name;
     int (*run)(const struct engine *e, const struct image_request *request, struct error *err);
-} actions[] = {{"build", build}, {"list", list}, {"remove", drop}};
+} actions[] = {{"build", build}, {"list", list}, {"scan", scan}, {"remove", drop}};
 
 static int act(const char *name, const struct image_request *request, struct error *err)
 {
@@ -146,7 +157,7 @@ static int act(const char *name, const struct image_request *request, struct err
         return actions[i].run(&e, request, err);
     }
     return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
-                     "image wants build, list or remove; see: ccfs image --help");
+                     "image wants build, list, scan or remove; see: ccfs image --help");
 }
 
 int cmd_image(struct cli *cli, int argc, char **argv)
@@ -159,7 +170,13 @@ int cmd_image(struct cli *cli, int argc, char **argv)
          "build: auto, registry or debootstrap (else auto)"},
         {"root", 0, OPTION_TEXT, &request.root, "DIR",
          "build: of a root that debootstrap made before"},
-        {"json", 0, OPTION_FLAG, &request.json, NULL, "list: JSON Lines"},
+        {"fail-on", 0, OPTION_TEXT, &request.fail_on, "LEVEL",
+         "scan: end with 1 from this on: low, medium, high or critical"},
+        {"scanner", 0, OPTION_TEXT, &request.scan.scanner, "NAME",
+         "scan: trivy, grype, scout, debsecan or npm"},
+        {"source", 0, OPTION_TEXT, &request.scan.source, "URL",
+         "scan: where debsecan gets what is known (else Debian's tracker)"},
+        {"json", 0, OPTION_FLAG, &request.json, NULL, "list, scan: JSON Lines"},
     };
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;

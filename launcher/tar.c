@@ -74,6 +74,32 @@ int tar_files(const struct tar_file *files, size_t count, struct strbuf *out, st
     return archive_write_close(a) == ARCHIVE_OK ? 0 : say_failed(a, err);
 }
 
+static int take_content(struct archive *a, struct strbuf *out, struct error *err)
+{
+    char buffer[64 * 1024];
+    la_ssize_t n = 0;
+    while ((n = archive_read_data(a, buffer, sizeof buffer)) > 0)
+        strbuf_add(out, buffer, (size_t)n);
+    if (n < 0)
+        return error_say(err, EPROTO, "the archive is torn");
+    return out->failed ? error_say(err, ENOMEM, "no memory for a file") : 0;
+}
+
+int tar_first_file(const void *data, size_t bytes, struct strbuf *out, struct error *err)
+{
+    CLEANUP(end_reader) struct archive *a = archive_read_new();
+    struct archive_entry *entry = NULL;
+    int r = ARCHIVE_FATAL;
+    if (!a || archive_read_support_format_tar(a) != ARCHIVE_OK ||
+        archive_read_open_memory(a, data, bytes) != ARCHIVE_OK)
+        return error_say(err, EPROTO, "that is no archive");
+    while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || r == ARCHIVE_WARN)
+        if (archive_entry_filetype(entry) == AE_IFREG)
+            return take_content(a, out, err);
+    return error_say(err, r == ARCHIVE_EOF ? ENOENT : EPROTO,
+                     r == ARCHIVE_EOF ? "the archive holds no file" : "that is no archive");
+}
+
 /* ---- a tree on disk ---- */
 
 static int copy_content(struct archive *a, const char *path, la_int64_t size, struct error *err)

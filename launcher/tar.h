@@ -22,4 +22,8 @@ MUST_USE int tar_files(const struct tar_file *files, size_t count, struct strbuf
  * no other filesystem; written to fd. */
 MUST_USE int tar_tree(const char *root, int fd, struct error *err);
 
+/* What the first ordinary file of an archive in memory holds, appended to out.  -ENOENT: it has
+ * none; -EPROTO: that is no tar. */
+MUST_USE int tar_first_file(const void *data, size_t bytes, struct strbuf *out, struct error *err);
+
 #endif

@@ -2,7 +2,6 @@
 #include "launcher/docker/scan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 #include "launcher/docker/scan_files.h"
 #include "launcher/docker/scan_parse.h"
 #include "launcher/program.h"
-#include "launcher/tree_remove.h"
+#include "launcher/scratch.h"
 
 #define IMAGE DOCKER_IMAGE ":" DOCKER_IMAGE_TAG
 #define OUTPUT_LIMIT (128 << 20)
@@ -106,47 +105,21 @@ static int run_debsecan(struct scan *s, const struct scanner *self, struct error
 
 /* ---- npm audit: over the lock that the image was made by ---- */
 
-struct npm_folder {
-    char path[64];
-    int fd;
-};
-
-static void npm_folder_remove(struct npm_folder *f)
+static int write_lock(const struct scratch *folder, struct error *err)
 {
-    fd_close(&f->fd);
-    if (f->path[0])
-        tree_remove(f->path);
-}
-
-static int write_file(int folder, const char *name, const void *data, size_t bytes,
-                      struct error *err)
-{
-    CLEANUP(fd_close) int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : fd_write_all(fd, data, bytes);
-    return r < 0 ? error_set(err, -r, "write a file in /tmp") : 0;
-}
-
-static int make_npm_folder(struct npm_folder *out, struct error *err)
-{
-    char made[] = "/tmp/ccfs-npm-XXXXXX";
-    if (!mkdtemp(made))
-        return error_set(err, errno, "make a folder in /tmp");
-    snprintf(out->path, sizeof out->path, "%s", made);
-    out->fd = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (out->fd < 0)
-        return error_set(err, errno, "open a folder in /tmp");
     for (size_t i = 0; i < image_file_count; i++)
         if (strncmp(image_files[i].name, "package", 7) == 0 && strstr(image_files[i].name, ".json"))
-            TRY(write_file(out->fd, image_files[i].name, image_files[i].data, image_files[i].bytes,
-                           err));
+            TRY(scratch_write(folder, image_files[i].name, image_files[i].data,
+                              image_files[i].bytes, err));
     return 0;
 }
 
 static int run_npm(struct scan *s, const struct scanner *self, struct error *err)
 {
-    CLEANUP(npm_folder_remove) struct npm_folder folder = {.fd = -1};
+    CLEANUP(scratch_remove) struct scratch folder = SCRATCH_NONE;
     const char *const argv[] = {s->program, "audit", "--json", "--package-lock-only", NULL};
-    TRY(make_npm_folder(&folder, err));
+    TRY(scratch_make(&folder, err));
+    TRY(write_lock(&folder, err));
     return ask(s, self, argv, folder.fd, err);
 }
 

@@ -15,48 +15,33 @@
 
 #include "journal/base/fd.h"
 #include "launcher/capture.h"
-#include "launcher/tree_remove.h"
+#include "launcher/scratch.h"
 
 #define HEAD_LIMIT 4096
 #define OUTPUT_LIMIT (8 << 20)
 #define PATIENCE_MS 15000
 
-/* The folder in place of .git. */
-struct stand_in {
-    char path[64];
-    int fd;
-};
-
-static void stand_in_remove(struct stand_in *s)
-{
-    fd_close(&s->fd);
-    if (s->path[0])
-        tree_remove(s->path);
-}
-
 /* ---- the folder ---- */
 
-static int copy_head(int git, int to, struct error *err)
+static int copy_head(int git, const struct scratch *to, struct error *err)
 {
     char head[HEAD_LIMIT];
     CLEANUP(fd_close)
     int from = openat(git, "HEAD", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t n = from < 0 ? -1 : read(from, head, sizeof head);
-    CLEANUP(fd_close) int fd = openat(to, "HEAD", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r = n <= 0 || fd < 0 ? -EIO : fd_write_all(fd, head, (size_t)n);
-    return r < 0 ? error_say(err, -r, "it has no HEAD that can be read") : 0;
+    if (n <= 0)
+        return error_say(err, EIO, "it has no HEAD that can be read");
+    return scratch_write(to, "HEAD", head, (size_t)n, err);
 }
 
-static int write_config(int to, struct error *err)
+static int write_config(const struct scratch *to, struct error *err)
 {
     static const char config[] = "[core]\n\trepositoryFormatVersion = 0\n\tbare = false\n"
                                  "\tfsmonitor = false\n\tuntrackedCache = false\n"
                                  "\thooksPath = /dev/null\n\tattributesFile = /dev/null\n"
                                  "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
                                  "[protocol]\n\tallow = never\n";
-    CLEANUP(fd_close) int fd = openat(to, "config", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : fd_write_all(fd, config, sizeof config - 1);
-    return r < 0 ? error_set(err, -r, "write a file in /tmp") : 0;
+    return scratch_write(to, "config", config, sizeof config - 1, err);
 }
 
 static int link_rest(const char *path, int to, struct error *err)
@@ -71,27 +56,22 @@ static int link_rest(const char *path, int to, struct error *err)
     return 0;
 }
 
-static int make_stand_in(int folder, const char *path, struct stand_in *out, struct error *err)
+/* The folder in place of .git. */
+static int make_stand_in(int folder, const char *path, struct scratch *out, struct error *err)
 {
     CLEANUP(fd_close)
     int git = openat(folder, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    char made[] = "/tmp/ccfs-git-XXXXXX";
     if (git < 0)
         return error_set(err, errno, "open its .git");
-    if (!mkdtemp(made))
-        return error_set(err, errno, "make a folder in /tmp");
-    snprintf(out->path, sizeof out->path, "%s", made);
-    out->fd = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (out->fd < 0)
-        return error_set(err, errno, "open a folder in /tmp");
-    TRY(write_config(out->fd, err));
-    TRY(copy_head(git, out->fd, err));
+    TRY(scratch_make(out, err));
+    TRY(write_config(out, err));
+    TRY(copy_head(git, out, err));
     return link_rest(path, out->fd, err);
 }
 
 /* ---- git ---- */
 
-static int ask(const char *const *argv, const struct stand_in *s, int folder, struct capture *out,
+static int ask(const char *const *argv, const struct scratch *s, int folder, struct capture *out,
                struct error *err)
 {
     char git_dir[96];
@@ -130,7 +110,7 @@ static uint64_t count_records(const struct strbuf *output)
     return count;
 }
 
-static int count_uncommitted(const char *git, const struct stand_in *s, int folder, uint64_t *out,
+static int count_uncommitted(const char *git, const struct scratch *s, int folder, uint64_t *out,
                              struct error *err)
 {
     const char *const argv[] = {git,
@@ -147,7 +127,7 @@ static int count_uncommitted(const char *git, const struct stand_in *s, int fold
     return 0;
 }
 
-static int count_commits(const char *const *argv, const struct stand_in *s, int folder,
+static int count_commits(const char *const *argv, const struct scratch *s, int folder,
                          uint64_t *out, struct error *err)
 {
     CLEANUP(capture_release) struct capture said = CAPTURE_NONE;
@@ -156,7 +136,7 @@ static int count_commits(const char *const *argv, const struct stand_in *s, int 
     return 0;
 }
 
-static int look_at_remotes(const char *git, const struct stand_in *s, int folder, bool *out,
+static int look_at_remotes(const char *git, const struct scratch *s, int folder, bool *out,
                            struct error *err)
 {
     const char *const argv[] = {git, "for-each-ref", "--count=1", "refs/remotes", NULL};
@@ -169,7 +149,7 @@ static int look_at_remotes(const char *git, const struct stand_in *s, int folder
 int repository_look(const char *git, int folder, const char *path, struct repository_state *out,
                     struct error *err)
 {
-    CLEANUP(stand_in_remove) struct stand_in s = {.fd = -1};
+    CLEANUP(scratch_remove) struct scratch s = SCRATCH_NONE;
     const char *const unpushed[] = {git,     "rev-list",  "--count", "--branches",
                                     "--not", "--remotes", NULL};
     *out = (struct repository_state){0};

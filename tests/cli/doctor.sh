@@ -141,7 +141,7 @@ expect 0 doctor
 said 'Projects/broken is a repository that git does not understand'
 said 'Projects/pipe is a repository that git does not understand'
 [[ $out != *Documentation* ]] || fail "doctor follows a symlink"
-[[ -z $(find /tmp -maxdepth 1 -name 'ccfs-git-*' -newer "$work/evil" -user "$(id -u)") ]] || fail "doctor leaves a folder in /tmp"
+[[ -z $(find /tmp -maxdepth 1 -name 'ccfs-scratch-*' -newer "$work/evil" -user "$(id -u)") ]] || fail "doctor leaves a folder in /tmp"
 rm -rf "$raw/Projects" "$raw/Documentation/.git"
 expect 0 init
 

@@ -74,7 +74,7 @@ expect 1 image scan --source "file://$work/known" --fail-on critical
 said 'GHSA-1'
 said '1 critical, 1 high, 1 low'
 grep -q -- '--package-lock-only' "$work/npm.words" || fail "npm is asked something else"
-[[ -z $(find /tmp -maxdepth 1 -name 'ccfs-npm-*' -newer "$work/known") ]] || fail "scan leaves a folder in /tmp"
+[[ -z $(find /tmp -maxdepth 1 -name 'ccfs-scratch-*' -newer "$work/known") ]] || fail "scan leaves a folder in /tmp"
 
 # --- one that looks at everything is enough; it is asked about this Engine, and not by a shell ---
 fake trivy 0

@@ -1,0 +1,73 @@
+#!/bin/bash
+# destroy.sh - the workspace itself goes: by its name only, with a backup where one is wished, and not
+# at all where the backup cannot be made.
+# shellcheck source=tests/support/session.sh
+. "$(dirname "$0")/../support/session.sh"
+given_folder
+export DOCKER_HOST=unix://$work/no-engine HOME=$work/home
+mkdir "$HOME"
+
+archives() {
+    find "$HOME" -name 'claude-workspace-*.tar.gz' | wc -l
+}
+
+# destroy on a terminal, where ANSWER... are typed; what it showed is in $out
+typed() { # CODE ANSWER...
+    local want=$1 code=0
+    shift
+    python3 - "$CCFS" "$raw" "$@" >"$work/out" <<'END' || code=$?
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "-w", sys.argv[2], "destroy"])
+answers, shown = sys.argv[3:], b""
+while True:
+    try:
+        piece = os.read(fd, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    shown += piece
+    if shown.endswith((b"name: ", b"[Y/n] ")) and answers:
+        os.write(fd, (answers.pop(0) + "\n").encode())
+sys.stdout.write(shown.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+    out=$(<"$work/out")
+    ((code == want)) || fail "destroy on a terminal ended with $code, not $want"
+}
+
+# --- scripts ---
+given_workspace
+echo mine >"$raw/Projects/mine"
+expect 4 destroy
+warned '--yes-destroy'
+expect 4 destroy --yes-destroy other --backup
+expect 2 destroy --yes-destroy workspace --backup --no-backup
+[[ $(archives) == 0 && -e $raw/Projects/mine ]] || fail "the wrong name does something"
+ln -s "$raw/Projects" "$work/inside" # where no backup may be
+HOME=$work/inside expect 2 destroy --yes-destroy workspace --backup
+warned 'nothing was deleted, because the backup was not made'
+[[ -e $raw/Projects/mine ]] || fail "it is deleted without its backup"
+expect 0 destroy --yes-destroy workspace --backup
+said 'is gone'
+[[ ! -e $raw && $(archives) == 1 ]] || fail "it goes without a backup"
+"$CCFS" restore-backup "$HOME"/claude-workspace-*.tar.gz "$raw" >/dev/null
+[[ $(<"$raw/Projects/mine") == mine && -e $raw/.ccfs/journal.db ]] || fail "the backup is not whole"
+expect 0 destroy --yes-destroy workspace
+[[ ! -e $raw && $(archives) == 1 ]] || fail "a script gets a backup that it did not ask for"
+
+# --- on a terminal it is offered ---
+if command -v python3 >/dev/null; then
+    rm "$HOME"/claude-workspace-*
+    given_workspace
+    typed 4 other
+    [[ $out != *backup* ]] || fail "it offers a backup before it knows that it is meant"
+    typed 0 workspace ''
+    [[ ! -e $raw && $(archives) == 1 && $out == *'Make a backup first'* ]] || fail "Enter is not yes: $out"
+    rm "$HOME"/claude-workspace-*
+    given_workspace
+    typed 0 workspace x n
+    [[ ! -e $raw && $(archives) == 0 ]] || fail "n is not no"
+fi

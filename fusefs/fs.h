@@ -49,6 +49,7 @@ struct fusefs {
     void *session; /* struct fuse_session, for control.c and fusefs.c */
     struct retention *retention; /* NULL: nothing is dropped by itself */
     struct fresh *fresh; /* fresh.h; NULL: nothing is mounted */
+    struct spares *spares; /* spare.h; NULL: none are made */
 };
 
 /* Who asks, as the kernel says. */

@@ -23,6 +23,7 @@
 #include "fusefs/mapped.h"
 #include "fusefs/ops.h"
 #include "fusefs/passthrough.h"
+#include "fusefs/spare.h"
 #include "fusefs/unmount.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
@@ -150,6 +151,8 @@ static int loop(struct fusefs *fs, struct error *err)
     int r = control_start(fs, &control, err);
     if (r == 0)
         r = fresh_start(fs, &fs->fresh, err);
+    if (r == 0)
+        r = spares_start(fs, &fs->spares, err);
     if (r == 0 && fs->options->retention)
         r = retention_start(fs->journal, fs->options->retention, &fs->retention, err);
     if (r == 0) {
@@ -164,6 +167,7 @@ static int loop(struct fusefs *fs, struct error *err)
     fresh_stop(&fs->fresh);
     control_stop(&control);
     retention_stop(&fs->retention);
+    spares_stop(&fs->spares);
     return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include "fusefs/fs.h"
 #include "fusefs/preimage.h"
+#include "fusefs/spare.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 
@@ -44,7 +45,7 @@ static int keep_whole(struct fusefs *fs, struct writing *w, int fd, int64_t copy
 {
     int r = 0;
     int64_t size = (int64_t)w->before.size;
-    if (size == 0)
+    if (size == 0 || spare_take(fs, &w->before, &w->version, &w->kept))
         return 0;
     TRY(vault_room(fs->vault, err));
     w->version = vault_new(fs->vault);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fusefs/fs.h"
+#include "fusefs/spare.h"
 #include "fusefs/unseen.h"
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
@@ -319,5 +320,7 @@ void writing_end(struct fusefs *fs, struct file *file, int fd)
         update(fs, file, fd, true);
     if (file->writing.event && file->writing.kept == KEPT_BLOCKS)
         (void)!journal_write_kept(fs->journal, file->writing.version, true, NULL); /* cannot fail */
+    if (file->writing.event)
+        spare_consider(fs, file->node, &file->writing);
     release(&file->writing);
 }

@@ -444,6 +444,78 @@ static void a_large_file_keeps_only_its_blocks_beside_a_reader(void **state)
     free(data);
 }
 
+/* Every other block, so that no two of them are kept as one. */
+static void overwrite(struct mount *m, const char *name, char with)
+{
+    char block[4096];
+    memset(block, with, sizeof block);
+    int fd = at_mount(m, name, O_WRONLY);
+    for (off_t at = 0; at + 4096 <= (off_t)LARGE; at += 8192)
+        assert_int_equal(pwrite(fd, block, sizeof block, at), sizeof block);
+    close(fd);
+}
+
+static char *bytes_of(struct mount *m, const char *name)
+{
+    char *data = malloc(LARGE);
+    CLEANUP(fd_close) int fd = open(path_in(m->raw, name), O_RDONLY | O_CLOEXEC);
+    assert_non_null(data);
+    assert_int_equal(fd_pread_all(fd, data, LARGE, 0), 0);
+    return data;
+}
+
+static struct event last_write(struct seen *s, const char *path)
+{
+    struct event *last = NULL;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->list[i].op == OP_WRITE && strcmp(s->list[i].path, path) == 0)
+            last = &s->list[i];
+    assert_non_null(last);
+    return *last;
+}
+
+/* Each time the old bytes must be right; at last they were there before anybody asked. */
+static void a_large_file_that_is_written_again_and_again_passes_through(void **state)
+{
+    struct mount *m = *state;
+    enum kept kept = KEPT_BLOCKS;
+    free(given_file(m, "rw/file", LARGE));
+    for (int i = 0; i < 100 && kept == KEPT_BLOCKS; i++) {
+        char *before = bytes_of(m, "rw/file");
+        overwrite(m, "rw/file", (char)('A' + i % 26));
+        struct seen *s = events_when_ended(m);
+        struct event e = last_write(s, "rw/file");
+        assert_keeps(m, &e, before, LARGE);
+        kept = e.kept;
+        seen_free(&s);
+        free(before);
+        sleep_ms(100);
+    }
+    assert_int_not_equal(kept, KEPT_BLOCKS);
+}
+
+static void what_was_kept_ahead_is_not_used_for_a_file_that_changed_meanwhile(void **state)
+{
+    struct mount *m = *state;
+    free(given_file(m, "rw/file", LARGE));
+    for (int i = 0; i < 5; i++) {
+        overwrite(m, "rw/file", (char)('A' + i));
+        struct seen *first = events_when_ended(m);
+        seen_free(&first);
+        sleep_ms(i * 40); /* before, while and after it is kept */
+        int raw = open(path_in(m->raw, "rw/file"), O_WRONLY | O_CLOEXEC);
+        write_at(raw, "outside", 4096 * (off_t)i + 5);
+        close(raw);
+        char *before = bytes_of(m, "rw/file");
+        overwrite(m, "rw/file", (char)('a' + i));
+        struct seen *s = events_when_ended(m);
+        struct event e = last_write(s, "rw/file");
+        assert_keeps(m, &e, before, LARGE);
+        seen_free(&s);
+        free(before);
+    }
+}
+
 static void one_that_may_be_mapped_beside_a_reader_is_kept_whole(void **state)
 {
     struct mount *m = *state;
@@ -655,6 +727,8 @@ int main(void)
         MOUNTED(a_store_behind_another_ones_open_is_recorded_too),
         cmocka_unit_test_teardown(a_store_in_memory_alone_is_recorded, end_of_mount),
         MOUNTED(a_large_file_keeps_only_its_blocks_beside_a_reader),
+        MOUNTED(a_large_file_that_is_written_again_and_again_passes_through),
+        MOUNTED(what_was_kept_ahead_is_not_used_for_a_file_that_changed_meanwhile),
         MOUNTED(one_that_may_be_mapped_beside_a_reader_is_kept_whole),
         MOUNTED(opens_of_every_kind_never_get_in_each_others_way),
         MOUNTED(a_second_writer_is_named_as_inferred),

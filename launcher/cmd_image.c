@@ -6,6 +6,7 @@
 #include "journal/base/log.h"
 #include "journal/base/text.h"
 #include "launcher/commands.h"
+#include "launcher/config.h"
 #include "launcher/docker/image.h"
 #include "launcher/docker/option.h"
 #include "launcher/image_scan.h"
@@ -147,13 +148,27 @@ static const struct {
     int (*run)(const struct engine *e, const struct image_request *request, struct error *err);
 } actions[] = {{"build", build}, {"list", list}, {"scan", scan}, {"remove", drop}};
 
-static int act(const char *name, const struct image_request *request, struct error *err)
+/* Images are no workspace's; but where there is one, its sessions' Engine is meant. */
+static int open_engine(const struct cli *cli, const char *host, struct engine *out,
+                       struct error *err)
+{
+    CLEANUP(workspace_close) struct workspace w = WORKSPACE_NONE;
+    CLEANUP(config_release) struct config config = {0};
+    if (!host && workspace_open_as_is(cli, &w, NULL) == 0) {
+        TRY(config_load(&w, &config, err));
+        host = config.container.host;
+    }
+    return engine_open(host, out, err);
+}
+
+static int act(const struct cli *cli, const struct image_request *request, struct error *err)
 {
     CLEANUP(engine_close) struct engine e = ENGINE_NONE;
+    const char *name = cli->operands[0];
     for (size_t i = 0; i < COUNT_OF(actions); i++) {
         if (strcmp(actions[i].name, name) != 0)
             continue;
-        TRY(engine_open(request->host, &e, err));
+        TRY(open_engine(cli, request->host, &e, err));
         return actions[i].run(&e, request, err);
     }
     return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
@@ -181,5 +196,5 @@ int cmd_image(struct cli *cli, int argc, char **argv)
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;
     request.verbose = cli->verbose;
-    return act(cli->operands[0], &request, &err) < 0 ? cli_fail(&err) : EXIT_DONE;
+    return act(cli, &request, &err) < 0 ? cli_fail(&err) : EXIT_DONE;
 }

@@ -64,7 +64,15 @@ said "tcp:$address:7777 closed"
 # its rules are not the agent's to change
 expect 1 exec -- sh -c 'nft flush ruleset 2>&1; nft list ruleset 2>/dev/null | grep -q ccfs'
 probe
+
+# doctor tries again what must be closed, and sees a hole
 expect 0 start --name none --network none
+expect 0 doctor
+[[ $(grep -c 'what must be closed is' <<<"$out") == 3 ]] || fail "doctor does not find three sessions sound"
+inside=$(docker inspect -f '{{.State.Pid}}' claude-code-env)
+nsenter --net="/proc/$inside/ns/net" nft insert rule inet ccfs outward ip daddr 10.77.77.77 accept
+expect 1 doctor
+said '(10.77.77.77, port 443) is not refused'
 expect 0 exec --name none -- python3 reach.py tcp:203.0.113.2:80
 said 'tcp:203.0.113.2:80 closed'
 for name in '' other none; do

@@ -152,6 +152,13 @@ static int verb_session_begin(struct peer *peer, const char *words, struct strbu
     return r;
 }
 
+static int verb_session_root(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+{
+    (void)err;
+    strbuf_add_format(reply, " pid=%d", journal_session_root(peer->fs->journal, number(words, "session")));
+    return 0;
+}
+
 static bool is_its_session(const struct peer *peer, uint64_t session)
 {
     for (size_t i = 0; session && i < CONTROL_SESSIONS; i++)
@@ -441,6 +448,7 @@ static const struct {
     {"status", verb_status},
     {"drain", verb_drain},
     {"session-begin", verb_session_begin},
+    {"session-root", verb_session_root},
     {"session-contact", verb_session_contact},
     {"session-end", verb_session_end},
     {"undo", verb_undo},

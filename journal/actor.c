@@ -398,6 +398,14 @@ size_t actors_session_roots(struct actors *a, pid_t *out, size_t limit)
     return count;
 }
 
+pid_t actors_session_root(struct actors *a, uint64_t session)
+{
+    pthread_mutex_lock(&a->resolving);
+    pid_t root = live_session_root(&a->sessions, session);
+    pthread_mutex_unlock(&a->resolving);
+    return root;
+}
+
 struct actors *actors_new(actor_record *record, void *context)
 {
     struct actors *a = calloc(1, sizeof *a);

@@ -27,5 +27,6 @@ void actors_session_end(struct actors *a, uint64_t session);
 unsigned actors_sessions(struct actors *a);
 /* The first processes of those that live; how many. */
 size_t actors_session_roots(struct actors *a, pid_t *out, size_t limit);
+pid_t actors_session_root(struct actors *a, uint64_t session); /* 0: none lives */
 
 #endif

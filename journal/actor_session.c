@@ -45,6 +45,19 @@ unsigned live_session_count(const struct live_sessions *l)
     return count;
 }
 
+pid_t live_session_root(const struct live_sessions *l, uint64_t id)
+{
+    pid_t parent = 0;
+    uint64_t ticks = 0;
+    for (int i = 0; id && i < ACTOR_SESSIONS_MAX; i++) {
+        const struct live_session *s = &l->list[i];
+        if (s->id == id && s->root > 0 && actor_read_stat(s->root, &parent, &ticks) == 0 &&
+            ticks == s->ticks)
+            return s->root;
+    }
+    return 0;
+}
+
 uint64_t live_session_rooted_at(const struct live_sessions *l, pid_t pid, uint64_t ticks)
 {
     for (int i = 0; i < ACTOR_SESSIONS_MAX; i++)

@@ -31,6 +31,9 @@ unsigned live_session_count(const struct live_sessions *l);
 /* The first processes; how many. */
 size_t live_session_roots(const struct live_sessions *l, pid_t *out, size_t limit);
 
+/* 0: none, or its root has ended. */
+pid_t live_session_root(const struct live_sessions *l, uint64_t id);
+
 /* 0: none. */
 uint64_t live_session_rooted_at(const struct live_sessions *l, pid_t pid, uint64_t ticks);
 uint64_t live_session_in_container(const struct live_sessions *l, pid_t pid,

@@ -110,6 +110,8 @@ void journal_session_contact(struct journal *j, uint64_t session, const struct j
 unsigned journal_sessions_alive(struct journal *j);
 /* Their first processes; how many. */
 size_t journal_session_roots(struct journal *j, pid_t *out, size_t limit);
+/* The process whose descendants it is; 0: it has ended, or there is no such session. */
+pid_t journal_session_root(struct journal *j, uint64_t session);
 
 /* ---- changes ---- */
 

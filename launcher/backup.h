@@ -8,6 +8,7 @@
 #ifndef LAUNCHER_BACKUP_H
 #define LAUNCHER_BACKUP_H
 
+#include "launcher/archive_file.h"
 #include "launcher/look.h"
 #include "launcher/render.h"
 
@@ -29,6 +30,12 @@ struct backup_result {
     char *first_as_is; /* owned; NULL: none */
 };
 void backup_result_release(struct backup_result *result); /* CLEANUP */
+
+/* Without a name yet, for those who put it into another archive: *fd is theirs, and result has no
+ * file and no checksum. */
+MUST_USE int backup_write(struct look *look, const struct backup_wish *wish,
+                          const struct archive_file *file, struct backup_result *result, int *fd,
+                          struct error *err);
 
 /* -EEXIST: there is such a file. */
 MUST_USE int backup_make(struct look *look, const struct backup_wish *wish,

@@ -12,7 +12,7 @@ struct backup {
     struct look *look;
     const struct backup_wish *wish;
     struct backup_result *result;
-    int folder; /* where the archive is to be */
+    const struct archive_file *file; /* what it is to be */
     struct past_instant since;
     struct tarball *tarball; /* being written */
     struct touched touched;

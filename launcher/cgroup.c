@@ -129,6 +129,28 @@ void cgroup_remove(struct cgroup *group)
     remove_one(group->processes);
 }
 
+static bool is_frozen(const char *folder)
+{
+    char path[300];
+    char text[256] = {0};
+    snprintf(path, sizeof path, "%s/cgroup.events", folder);
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 && strstr(text, "frozen 1");
+}
+
+/* v2 only: a v1 group of ours is in no freezer. */
+bool cgroup_freeze(pid_t root, bool frozen)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    char folder[256];
+    snprintf(folder, sizeof folder, TOP "/ccfs/%d", (int)root);
+    if (write_file(folder, "cgroup.freeze", frozen ? "1" : "0") < 0)
+        return false;
+    for (int i = 0; i < 500 && is_frozen(folder) != frozen; i++)
+        nanosleep(&moment, NULL);
+    return is_frozen(folder) == frozen;
+}
+
 const char *cgroup_kind(void)
 {
     if (is_v2())

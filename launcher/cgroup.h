@@ -22,4 +22,8 @@ void cgroup_remove(struct cgroup *group); /* CLEANUP(cgroup_remove) */
 /* "cgroup v2", "cgroup v1" or "rlimits": what would bound a session of ours. */
 const char *cgroup_kind(void);
 
+/* All processes of the group that cgroup_make() made for root: held still, or let go on.  false: there
+ * is no group that can do that. */
+bool cgroup_freeze(pid_t root, bool frozen);
+
 #endif

@@ -36,6 +36,7 @@ struct seen_session {
     char *backend;
     char *command;
     int64_t began;
+    int64_t root; /* its first process */
     uint64_t denied;
     bool proxy_ended; /* with an allowlist: it reaches nothing any more */
 };
@@ -126,6 +127,21 @@ static int look_at_session(struct status *s, struct seen_session *one, struct er
     return history_events(s->history, &filter, see_contact, one, err);
 }
 
+/* On a connection of its own: the answer to `status` is still to be read. */
+static int ask_roots(struct status *s, struct error *err)
+{
+    CLEANUP(control_close) struct control daemon = CONTROL_NONE;
+    int runs = control_connect(s->workspace.root, &daemon, err);
+    for (size_t i = 0; runs == 1 && i < s->session_count; i++) {
+        CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
+        strbuf_add_text(&request, "session-root");
+        control_add_number(&request, "session", s->sessions[i].id);
+        TRY(control_ask(&daemon, strbuf_text(&request), NULL, NULL, err));
+        s->sessions[i].root = (int64_t)control_number(&daemon, "pid");
+    }
+    return runs < 0 ? runs : 0;
+}
+
 static int look_at_sessions(struct status *s, struct error *err)
 {
     if (!s->mounted || control_number(&s->daemon, "sessions") == 0)
@@ -133,7 +149,7 @@ static int look_at_sessions(struct status *s, struct error *err)
     TRY(history_sessions(s->history, NULL, keep_session, s, err));
     for (size_t i = 0; i < s->session_count; i++)
         TRY(look_at_session(s, &s->sessions[i], err));
-    return 0;
+    return ask_roots(s, err);
 }
 
 static int look(const struct cli *cli, struct status *s, struct error *err)
@@ -270,6 +286,7 @@ static void json_sessions(struct json *j, const struct status *s)
         json_text(j, "name", s->sessions[i].name);
         json_text(j, "backend", s->sessions[i].backend);
         json_text(j, "command", s->sessions[i].command);
+        json_int(j, "pid", s->sessions[i].root);
         json_int(j, "began", s->sessions[i].began);
         json_uint(j, "refused", s->sessions[i].denied);
         json_bool(j, "proxy_ended", s->sessions[i].proxy_ended);

@@ -16,6 +16,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/journal.h"
+#include "launcher/self.h"
 
 #define LOG_LIMIT (1024 * 1024)
 #define READY_FD 3 /* of the daemon: DAEMON_READY_FD */
@@ -80,16 +81,6 @@ static int arrange_descriptors(const struct workspace *w, int ready)
     return close_range(READY_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* exec(3) does not write to its arguments, whatever its prototype says. */
-static void exec_self(const char **argv)
-{
-    union {
-        const char **ours;
-        char *const *theirs;
-    } words = {.ours = argv};
-    execv("/proc/self/exe", words.theirs);
-}
-
 static void become(const struct workspace *w, const char **argv, int ready)
 {
     struct error err = ERROR_NONE;
@@ -100,7 +91,7 @@ static void become(const struct workspace *w, const char **argv, int ready)
     umask(022);
     int r = arrange_descriptors(w, ready);
     if (r == 0 && chdir("/") == 0)
-        exec_self(argv);
+        self_exec(argv);
     error_set(&err, r < 0 ? -r : errno, "start the daemon");
     daemon_tell(r < 0 ? ready : READY_FD, &err);
     _exit(EXIT_FAILED);

@@ -35,6 +35,7 @@ static const struct command {
     {"clean", cmd_clean, "remove all containers, the network and the images"},
     {"destroy", cmd_destroy, "delete the workspace itself"},
     {"image", cmd_image, "what sessions in a container start from"},
+    {"incident", cmd_incident, "freeze what runs, and keep all that is known of it"},
     {"secret", cmd_secret, "keys and passwords for its sessions"},
     {"doctor", cmd_doctor, "whether all is as it should be, and what to do"},
     {"status", cmd_status, "mounted where, sessions, size of the journal"},

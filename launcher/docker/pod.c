@@ -14,6 +14,7 @@
 #include "launcher/docker/image.h"
 #include "launcher/docker/network.h"
 #include "launcher/docker/pod_check.h"
+#include "launcher/docker/rules.h"
 #include "launcher/harden.h"
 
 /* Everything that the bodies are made of. */
@@ -132,51 +133,14 @@ int pod_drop_home(const struct engine *e, const struct spec_names *names, struct
 
 /* ---- the policy ---- */
 
-static bool keep_text(void *context, const char *data, size_t bytes)
-{
-    strbuf_add(context, data, bytes);
-    return ((struct strbuf *)context)->bytes < 4096;
-}
-
-static int say_why_not(const struct engine *e, const struct spec_names *names, struct error *err)
-{
-    CLEANUP(strbuf_release) struct strbuf said = STRBUF_EMPTY;
-    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
-    struct http_request request = {
-        .method = "GET", .sink = keep_text, .sink_context = &said, .timeout_ms = 10000};
-    (void)!engine_stream(e, &request, NULL, "/containers/%s/logs?stderr=1&stdout=1", names->helper);
-    size_t skip = said.bytes > 8 ? 8 : 0; /* the head of a frame */
-    const char *text = strbuf_text(&said) + skip;
-    text_escape(&safe, text, strcspn(text, "\n"));
-    return error_say(err, EIO, "the network policy could not be loaded, so nothing was started: %s",
-                     safe.bytes ? strbuf_text(&safe) : "nft does not say why");
-}
-
-static int feed_policy(int life, const struct net_policy *policy, struct error *err)
-{
-    CLEANUP(strbuf_release) struct strbuf rules = STRBUF_EMPTY;
-    net_policy_ruleset(policy, &rules);
-    if (rules.failed)
-        return error_say(err, ENOMEM, "no memory for the network policy");
-    TRY(container_feed(life, &rules, err));
-    return container_end_input(life, err);
-}
-
 static int load_policy(const struct engine *e, const struct plan *plan, struct error *err)
 {
-    const struct spec_names *names = plan->spec.names;
-    CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
-    CLEANUP(fd_close) int life = -1;
-    CLEANUP(json_tree_free) struct cJSON *ended = NULL;
-    TRY(spec_helper(&plan->spec, &body, err));
-    TRY(container_create(e, names->helper, &body, err));
-    TRY(container_start(e, names->helper, &life, NULL, err));
-    TRY(feed_policy(life, &plan->policy, err));
-    TRY(engine_call(e, "POST", NULL, &ended, err, "/containers/%s/wait", names->helper));
-    const struct cJSON *code = json_at(ended, "StatusCode");
-    if (!json_is_number(code) || json_at_number(ended, "StatusCode") != 0)
-        return say_why_not(e, names, err);
-    return container_drop(e, names->helper, err);
+    CLEANUP(strbuf_release) struct strbuf rules = STRBUF_EMPTY;
+    net_policy_ruleset(&plan->policy, &rules);
+    if (rules.failed)
+        return error_say(err, ENOMEM, "no memory for the network policy");
+    return error_prefix(err, rules_load(e, &plan->spec, &rules, err),
+                        "the network policy could not be loaded, so nothing was started");
 }
 
 /* ---- the whole ---- */

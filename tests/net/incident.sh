@@ -1,0 +1,48 @@
+#!/bin/bash
+# incident.sh - an incident closes a session's network at once, and gives it back as it was.
+# shellcheck source=tests/support/session.sh
+. "$(dirname "$0")/../support/session.sh"
+need_fuse
+need bwrap nsenter
+# shellcheck source=tests/support/world.sh
+. "$(dirname "$0")/../support/world.sh"
+command -v pasta >/dev/null || command -v slirp4netns >/dev/null || skip "there is no pasta and no slirp4netns here"
+[[ -c /dev/net/tun ]] || skip "there is no /dev/net/tun"
+given_workspace
+chmod 755 "$work"
+given_world example.test=203.0.113.2
+
+"$CCFS" -w "$raw" run --session online --network internet -- sh -c 'echo on >on; exec sleep 1000' >/dev/null 2>&1 &
+online=$!
+until_true "it does not begin" test -s "$raw/Projects/on"
+expect 0 status --json
+root=$(sed -n 's/.*"pid":\([0-9]*\),"began".*/\1/p' <<<"$out")
+reaches() { # TARGET: from the session's own network
+    nsenter -t "$root" -n python3 "$here/support/reach.py" "$1"
+}
+[[ $(reaches tcp:203.0.113.2:80) == *open ]] || fail "the session has no network: nothing can be tried"
+
+expect 0 incident --output "$work/incident.tar.gz"
+said 'network cut'
+for target in tcp:203.0.113.2:80 udp:203.0.113.2:53 tcp:192.168.77.2:80; do
+    [[ $(reaches "$target") == *closed ]] || fail "$target is still reached"
+done
+python3 "$here/support/reach.py" tcp:203.0.113.2:80 | grep -q open || fail "this machine's own network is cut, too"
+
+expect 0 incident --thaw
+said 'network as before'
+[[ $(reaches tcp:203.0.113.2:80) == *open && $(reaches tcp:192.168.77.2:80) == *closed ]] ||
+    fail "the network is not what it was"
+kill "$online"
+wait "$online" || true
+
+# --- one that has none ---
+"$CCFS" -w "$raw" run --session offline --network none -- sh -c 'echo off >off; exec sleep 1000' >/dev/null 2>&1 &
+offline=$!
+until_true "it does not begin" test -s "$raw/Projects/off"
+expect 0 incident --output "$work/offline.tar.gz"
+said 'sandbox, no network'
+python3 "$here/support/reach.py" tcp:203.0.113.2:80 | grep -q open || fail "this machine's own network is cut"
+kill "$offline"
+wait "$offline" || true
+not_mounted

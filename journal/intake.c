@@ -8,8 +8,8 @@
  * any two stores therefore leaves a ring that can be read. (2) A record is contiguous: where it
  * does not fit before the ring's end, a filler ends the lap. (3) Every record carries its position,
  * so bytes of an earlier lap are never taken for one. (4) The file's blocks exist and were
- * written before it is mapped: a full disk is met at its making, not as a SIGBUS, and to bring a record
- * to the disk takes no change of the filesystem's own records.
+ * written before it is mapped: a full disk is met at its making, not as a SIGBUS, and to bring a
+ * record to the disk takes no change of the filesystem's own records.
  *
  * Head and tail count bytes from the ring's birth and never wrap. */
 #include "journal/intake.h"
@@ -31,6 +31,7 @@
 #include "journal/base/crc.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/intake_guard.h"
 
 #define HEADER_BYTES 4096
 #define MAGIC "ccfsring"
@@ -59,12 +60,13 @@ struct intake {
     char *ring;
     uint64_t ring_bytes;
     pthread_mutex_t lock;
-    pthread_cond_t room; /* the tail moved, or the intake was shut */
-    pthread_cond_t work; /* the writer is wanted */
-    uint64_t next_event; /* under lock */
+    pthread_cond_t room;     /* the tail moved, or the intake was shut */
+    pthread_cond_t work;     /* the writer is wanted */
+    uint64_t next_event;     /* under lock */
     _Atomic uint64_t synced; /* stores_made, as it was before the last sync */
-    bool called;         /* under lock: the writer shall not sleep */
-    struct error shut;   /* under lock: code 0 while open */
+    bool called;             /* under lock: the writer shall not sleep */
+    bool guarded;            /* a store may want room: intake_guard.h */
+    struct error shut;       /* under lock: code 0 while open */
 };
 
 /* Of all intakes of this process; only that it moved says something. */
@@ -214,6 +216,7 @@ int intake_open(int state, struct intake **out, struct error *err)
     in->ring = (char *)header + HEADER_BYTES;
     in->ring_bytes = header->ring_bytes;
     in->next_event = 1;
+    in->guarded = guard_begin(fd);
     locks_init(in);
     *out = in;
     return 0;
@@ -399,6 +402,21 @@ static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wis
     }
 }
 
+/* Under lock, with room in the ring: is there room for the pages on the disk? */
+static int ask_for_pages(const struct intake *in, uint64_t bytes, struct error *err)
+{
+    uint64_t head = intake_head(in);
+    uint64_t gap = gap_before(in, head, bytes);
+    int r = in->guarded ? guard_ask(in->header, HEADER_BYTES) : 0;
+    if (r == 0 && in->guarded && gap > 0)
+        r = guard_ask(record_at(in, head), sizeof(struct record));
+    if (r == 0 && in->guarded)
+        r = guard_ask(record_at(in, head + gap), bytes);
+    return r < 0 ? error_say(err, -r,
+                             "no room for the journal; free space on the workspace's filesystem")
+                 : 0;
+}
+
 int intake_reserve(struct intake *in, const struct reservation *want, enum intake_wish wish,
                    struct record **out, struct error *err)
 {
@@ -409,6 +427,8 @@ int intake_reserve(struct intake *in, const struct reservation *want, enum intak
                          (unsigned long long)most);
     pthread_mutex_lock(&in->lock);
     int r = wait_for_room(in, bytes, wish, err);
+    if (r == 0)
+        r = ask_for_pages(in, bytes, err);
     if (r == 0) {
         *out = take(in, want, bytes);
         if (!in->called && intake_head(in) - intake_tail(in) > WAKE_BYTES) {

@@ -64,8 +64,9 @@ given_small_disk() { # FILESYSTEM SIZE [MOUNT-OPTION]
     local image=$work/small.img
     small=$work/small
     mkdir -p "$small"
+    rm -f "$image"
     truncate -s "$2" "$image"
-    "mkfs.$1" -q "$image"
+    "mkfs.$1" -q "$image" >/dev/null
     if ! mount -o "loop${3:+,$3}" "$image" "$small" 2>/dev/null; then
         small=''
         return 1
@@ -103,8 +104,9 @@ then_a_full_disk_loses_nothing() { # WHAT FILLER
     then_start_is_back "$1"
     then_no_orphans "$1"
 
-    # full, and killed while it is
-    when_served
+    # Full, and killed while it is.  A full disk is slow between the link in the vault and the rename;
+    # where there are fault points it is so for sure.
+    when_served ${CCFS_FAULTS:+CCFS_PAUSE=vault_linked:1500}
     "$load" "$mnt/Projects/load" $((seed + 3)) 2 1 &
     local loader=$!
     sleep 0.3
@@ -121,7 +123,7 @@ then_a_full_disk_loses_nothing() { # WHAT FILLER
 
 when_the_disk_is_full() {
     local filesystem
-    for filesystem in ext4 xfs; do
+    for filesystem in ext4 xfs btrfs; do
         if ! command -v "mkfs.$filesystem" >/dev/null || ! given_small_disk "$filesystem" 330M; then
             say "SKIPPED: a small $filesystem cannot be made or mounted here"
             continue
@@ -131,19 +133,27 @@ when_the_disk_is_full() {
     done
 }
 
-# A project quota on the workspace: the disk has room, the folder has not.
+# A project quota on the workspace, or one on a btrfs' own files: the disk has room, the folder has not.
+given_xfs_quota() {
+    command -v xfs_quota mkfs.xfs && given_small_disk xfs 400M prjquota &&
+        xfs_quota -x -c "project -s -p $raw 42" -c 'limit -p bhard=80m 42' "$small"
+}
+
+given_btrfs_quota() {
+    command -v btrfs mkfs.btrfs && given_small_disk btrfs 400M &&
+        btrfs quota enable "$small" && btrfs qgroup limit 80M "$small"
+}
+
 when_a_quota_is_used_up() {
-    if ! command -v xfs_quota >/dev/null || ! given_small_disk xfs 400M prjquota; then
-        say "SKIPPED: no project quota on XFS here"
-        return
-    fi
-    if ! xfs_quota -x -c "project -s -p $raw 42" -c 'limit -p bhard=80m 42' "$small" >/dev/null; then
-        say "SKIPPED: xfs_quota cannot set a project quota here"
-        disk_is_done_with
-        return
-    fi
-    then_a_full_disk_loses_nothing "used-up quota" "$raw/Research/filler"
-    disk_is_done_with
+    local filesystem
+    for filesystem in xfs btrfs; do
+        if "given_${filesystem}_quota" >/dev/null 2>&1; then
+            then_a_full_disk_loses_nothing "used-up quota on $filesystem" "$raw/.ccfs/filler"
+        else
+            say "SKIPPED: no quota on $filesystem here"
+        fi
+        [[ -z $small ]] || disk_is_done_with
+    done
 }
 
 given_workspace

@@ -1,0 +1,27 @@
+/* intake_guard.h - private to journal/: stores into mapped files that their filesystem may refuse.
+ *
+ * Blocks that exist and are written in place need no room, but a filesystem that copies on write may
+ * want some all the same before a clean page is stored, as btrfs does where a quota is used up, and
+ * for the index that SQLite maps also where the disk is full; what it does not get is a SIGBUS, in
+ * the middle of whatever was being recorded.
+ *   (1) Before a record is made its pages are asked for; the answer is an error like any other.
+ *   (2) A page that was cleaned meanwhile, and SQLite's, are waited for, GUARD_WAIT_S seconds; then
+ *       the process ends as without the guard, and the next one recovers.
+ * Threads: all calls may run at once. */
+#ifndef JOURNAL_INTAKE_GUARD_H
+#define JOURNAL_INTAKE_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "journal/base/compiler.h"
+
+#define GUARD_WAIT_S 600
+
+/* Does the filesystem of fd want room for what is written in place?  Then stores of this process wait
+ * from here on. */
+bool guard_begin(int fd);
+/* 0: can be stored now.  -ENOSPC. */
+MUST_USE int guard_ask(const void *at, size_t bytes);
+
+#endif

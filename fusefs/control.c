@@ -14,10 +14,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 
-#define IDLE_MS 1000
-#define IDLE_MOST 5 /* of them in a row, with nobody there */
+#define IDLE_NS NS_PER_S
+#define IDLE_MOST 5 /* of them in a row, with nobody there who stays */
 #define PEERS_MAX 64
 #define LINE_MAX_BYTES ((size_t)64 << 20) /* an undo names its events */
 
@@ -29,6 +30,7 @@ struct control {
     pthread_mutex_t lock;
     pthread_cond_t gone;
     struct peer *peers[PEERS_MAX]; /* under lock */
+    int64_t since[PEERS_MAX];      /* likewise: when each came */
     size_t count;
 };
 
@@ -118,6 +120,7 @@ static bool peer_add(struct control *control, struct peer *peer)
     bool added = i < PEERS_MAX;
     if (added) {
         control->peers[i] = peer;
+        control->since[i] = clock_steady_ns();
         control->count++;
     }
     pthread_mutex_unlock(&control->lock);
@@ -160,34 +163,52 @@ static void welcome(struct control *control)
 
 /* ---- the listener ------------------------------------------------------------------------------------ */
 
-static bool is_alone(struct control *control)
+/* Who only looks is gone at once, and may look as often as they like. */
+static bool is_alone(struct control *control, int64_t now)
 {
+    bool alone = true;
     pthread_mutex_lock(&control->lock);
-    bool alone = control->count == 0;
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        alone = alone && (!control->peers[i] || control->since[i] > now - IDLE_NS);
     pthread_mutex_unlock(&control->lock);
     return alone && journal_sessions_alive(control->fs->journal) == 0;
 }
 
 /* A mount for sessions only whose launcher was killed before it began one must not stay for ever. */
-static void count_idle(struct control *control, int *idle)
+struct idle {
+    int64_t next; /* when to look */
+    int count;
+};
+
+static void count_idle(struct control *control, struct idle *idle)
 {
-    if (!is_alone(control)) {
-        *idle = 0;
-    } else if (++*idle == IDLE_MOST) {
+    int64_t now = clock_steady_ns();
+    if (!control->fs->options->ends_with_sessions || now < idle->next)
+        return;
+    idle->next = now + IDLE_NS;
+    if (!is_alone(control, now)) {
+        idle->count = 0;
+    } else if (++idle->count == IDLE_MOST) {
         verb_end_when_idle(control->fs);
-        *idle = 0;
+        idle->count = 0;
     }
+}
+
+static int idle_wait_ms(const struct control *control, const struct idle *idle)
+{
+    int64_t left = idle->next - clock_steady_ns();
+    if (!control->fs->options->ends_with_sessions)
+        return -1;
+    return left > 0 ? (int)(left / (NS_PER_S / 1000)) + 1 : 0;
 }
 
 static void *listen_thread(void *argument)
 {
     struct control *control = argument;
     struct pollfd wait[2] = {{control->listener, POLLIN, 0}, {control->stop, POLLIN, 0}};
-    int idle = 0;
+    struct idle idle = {.next = clock_steady_ns() + IDLE_NS};
     for (;;) {
-        int ready = poll(wait, 2, control->fs->options->ends_with_sessions ? IDLE_MS : -1);
-        if (ready == 0)
-            count_idle(control, &idle);
+        int ready = poll(wait, 2, idle_wait_ms(control, &idle));
         if (ready < 0) {
             if (errno != EINTR)
                 return NULL;
@@ -197,6 +218,7 @@ static void *listen_thread(void *argument)
             return NULL;
         if (wait[0].revents & POLLIN)
             welcome(control);
+        count_idle(control, &idle);
     }
 }
 

@@ -20,6 +20,14 @@ static inline int64_t clock_now_ns(void)
     return clock_ns(t);
 }
 
+/* Since some moment or other: for spans, which a clock that is set must not change. */
+static inline int64_t clock_steady_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return clock_ns(t);
+}
+
 static inline struct timespec clock_timespec(int64_t ns)
 {
     int64_t seconds = ns / NS_PER_S;

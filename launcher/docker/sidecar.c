@@ -100,18 +100,11 @@ static int say_ended(const struct heard *h, struct error *err)
                      safe.bytes ? strbuf_text(&safe) : "it does not say why");
 }
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return clock_ns(t);
-}
-
 static int wait_ready(int life, struct heard *h, struct error *err)
 {
-    int64_t until = monotonic_ns() + READY_S * NS_PER_S;
+    int64_t until = clock_steady_ns() + READY_S * NS_PER_S;
     while (!h->ready) {
-        int64_t left_ms = (until - monotonic_ns()) / (NS_PER_S / 1000);
+        int64_t left_ms = (until - clock_steady_ns()) / (NS_PER_S / 1000);
         if (left_ms <= 0)
             return error_say(err, ETIMEDOUT, "the proxy does not answer after %d seconds", READY_S);
         if (!hear(life, h, (int)left_ms))

@@ -7,6 +7,7 @@
 #include "launcher/commands.h"
 #include "launcher/docker/option.h"
 #include "launcher/docker/target.h"
+#include "launcher/docker/usage.h"
 #include "launcher/json.h"
 
 static const struct cli_verb verb = {
@@ -20,62 +21,14 @@ static const struct cli_verb verb = {
 
 struct stats {
     struct target_wish wish;
+    const struct target *target;
     bool follow;
     bool json;
     bool headed;
     struct error error; /* of a line that could not be printed */
 };
 
-struct sample {
-    double cpu_percent; /* of one processor */
-    uint64_t memory;
-    uint64_t memory_limit;
-    uint64_t processes;
-    uint64_t received;
-    uint64_t sent;
-};
-
-static double part(const struct cJSON *v, const char *path, const char *before)
-{
-    double now = (double)json_at_number(v, path);
-    double then = (double)json_at_number(v, before);
-    return now > then ? now - then : 0;
-}
-
-/* The Engine gives counters; a share is their growth since its sample before. */
-static double cpu_of(const struct cJSON *v)
-{
-    double used = part(v, "cpu_stats/cpu_usage/total_usage", "precpu_stats/cpu_usage/total_usage");
-    double all = part(v, "cpu_stats/system_cpu_usage", "precpu_stats/system_cpu_usage");
-    double cpus = (double)json_at_number(v, "cpu_stats/online_cpus");
-    return all > 0 ? used / all * (cpus > 0 ? cpus : 1) * 100 : 0;
-}
-
-/* Without what is only cached: cgroup v1 calls it total_inactive_file, v2 inactive_file. */
-static uint64_t memory_of(const struct cJSON *v)
-{
-    uint64_t usage = json_at_number(v, "memory_stats/usage");
-    uint64_t cached = json_at_number(v, "memory_stats/stats/total_inactive_file");
-    if (!cached)
-        cached = json_at_number(v, "memory_stats/stats/inactive_file");
-    return cached < usage ? usage - cached : usage;
-}
-
-static void sample_of(const struct cJSON *v, struct sample *out)
-{
-    *out = (struct sample){
-        .cpu_percent = cpu_of(v),
-        .memory = memory_of(v),
-        .memory_limit = json_at_number(v, "memory_stats/limit"),
-        .processes = json_at_number(v, "pids_stats/current"),
-    };
-    for (const struct cJSON *n = json_first(json_at(v, "networks")); n; n = json_next(n)) {
-        out->received += json_at_number(n, "rx_bytes");
-        out->sent += json_at_number(n, "tx_bytes");
-    }
-}
-
-static int print_json(const struct sample *s, struct error *err)
+static int print_json(const struct usage *s, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     CLEANUP(json_free) struct json *j = json_new();
@@ -90,7 +43,7 @@ static int print_json(const struct sample *s, struct error *err)
     return 0;
 }
 
-static void print_row(struct stats *stats, const struct sample *s)
+static void print_row(struct stats *stats, const struct usage *s)
 {
     if (!stats->headed)
         puts("    CPU            MEMORY  PROCESSES    RECEIVED        SENT");
@@ -101,11 +54,28 @@ static void print_row(struct stats *stats, const struct sample *s)
            s->sent >> 10);
 }
 
+/* The network is the holder's, which tells of it; with none there is nothing to tell. */
+static bool add_network(struct stats *stats, struct usage *sample)
+{
+    CLEANUP(json_tree_free) struct cJSON *said = NULL;
+    struct usage holder;
+    if (engine_call(&stats->target->engine, "GET", NULL, &said, &stats->error,
+                    "/containers/%s/stats?stream=false&one-shot=true",
+                    stats->target->names.holder) < 0)
+        return false;
+    usage_read(said, &holder);
+    sample->received = holder.received;
+    sample->sent = holder.sent;
+    return true;
+}
+
 static bool print(void *context, const struct cJSON *value)
 {
     struct stats *stats = context;
-    struct sample sample;
-    sample_of(value, &sample);
+    struct usage sample;
+    usage_read(value, &sample);
+    if (!add_network(stats, &sample))
+        return false;
     if (stats->json)
         (void)!print_json(&sample, &stats->error);
     else
@@ -113,7 +83,6 @@ static bool print(void *context, const struct cJSON *value)
     return !stats->error.code && fflush(stdout) == 0;
 }
 
-/* The network belongs to the holder, the rest to the agent: each tells its own. */
 static int run(struct cli *cli, struct stats *stats, struct error *err)
 {
     CLEANUP(target_close) struct target t = TARGET_NONE;
@@ -123,6 +92,7 @@ static int run(struct cli *cli, struct stats *stats, struct error *err)
         .method = "GET", .sink = engine_lines_take, .sink_context = &lines};
     TRY(target_open(cli, &stats->wish, &t, err));
     TRY(target_running(&t, &state, err));
+    stats->target = &t;
     int r = engine_stream(&t.engine, &request, err, "/containers/%s/stats?stream=%s", t.names.agent,
                           stats->follow ? "true" : "false");
     strbuf_release(&lines.partial);

@@ -34,6 +34,7 @@ struct backend_task {
     pid_t root; /* first of its processes: the session's root */
     int ended;  /* pidfd of it: readable once it ended */
     int inside; /* pidfd of the process with which all of its processes end; -1: not yet there */
+    int line;   /* a connection to whoever runs it; -1: that is us */
     int proxy;  /* readable once its proxy ended, which it should not by itself; -1: not watched */
     int go;
     int block;
@@ -45,6 +46,7 @@ struct backend_task {
 #define BACKEND_TASK_NONE                                                                          \
     ((struct backend_task){.ended = -1,                                                            \
                            .inside = -1,                                                           \
+                           .line = -1,                                                             \
                            .proxy = -1,                                                            \
                            .go = -1,                                                               \
                            .block = -1,                                                            \

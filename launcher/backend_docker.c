@@ -139,7 +139,6 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     TRY(open_session(job, own, err));
     *out = BACKEND_TASK_NONE;
     out->root = own->pod.root;
-    out->inside = pidfd_of(own->pod.root);
     out->proxy = own->pod.sidecar.ended;
     out->contacts = own->contacts;
     own->contacts = NULL;
@@ -162,7 +161,7 @@ static int go(const struct backend_job *job, struct backend_task *task, struct e
 static void stop(struct backend_task *task)
 {
     if (task->own)
-        pod_end(&task->own->engine, &task->own->names);
+        pod_end(&task->own->engine, &task->own->names, &task->own->pod);
     if (task->pid > 0)
         (void)kill(task->pid, SIGKILL);
 }
@@ -176,8 +175,6 @@ static int finish(struct backend_task *task, int *exit_code, struct error *err)
         continue;
     task->pid = 0;
     end_session(&task->own);
-    pidfd_wait_gone(task->inside);
-    fd_close(&task->inside);
     fd_close(&task->ended);
     *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return 0;

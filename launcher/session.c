@@ -45,6 +45,7 @@ enum {
     SIGNALS,
     TASK,
     DAEMON,
+    LINE,
     PROXY,
     FIXED
 };
@@ -56,6 +57,7 @@ enum ending session_watch(struct session_watch *w, int *signal)
         polls[SIGNALS] = (struct pollfd){w->signals, POLLIN, 0};
         polls[TASK] = (struct pollfd){w->task->ended, POLLIN, 0};
         polls[DAEMON] = (struct pollfd){w->daemon, POLLIN, 0};
+        polls[LINE] = (struct pollfd){w->task->line, POLLIN, 0};
         polls[PROXY] = (struct pollfd){w->task->proxy, POLLIN, 0};
         pty_watch(w->pty, polls + FIXED);
         if (poll(polls, COUNT_OF(polls), -1) < 0)
@@ -68,6 +70,8 @@ enum ending session_watch(struct session_watch *w, int *signal)
             return ENDING_ITSELF;
         if (polls[DAEMON].revents && hung_up(w->daemon))
             return ENDING_MOUNT;
+        if (polls[LINE].revents)
+            return ENDING_LINE;
         if (polls[PROXY].revents) {
             w->task->proxy = -1;
             return ENDING_PROXY;

@@ -12,6 +12,7 @@ enum ending {
     ENDING_ITSELF, /* the command did */
     ENDING_SIGNAL, /* we were told to end: *signal */
     ENDING_MOUNT,  /* the daemon is gone, and without it nothing may run */
+    ENDING_LINE,   /* whoever runs it is gone: nobody else would end it with us */
     ENDING_PROXY,  /* it did not yet, but reaches nothing any more: said once, watch on */
 };
 

@@ -34,8 +34,10 @@ static const struct {
     {400, EINVAL}, {403, EPERM}, {404, ENOENT}, {409, EEXIST}, {304, EALREADY}, {503, EAGAIN},
 };
 
-static int code_of(long status)
+static int code_of(long status, const char *said)
 {
+    if (strstr(said, "no space left on device"))
+        return ENOSPC;
     for (size_t i = 0; i < COUNT_OF(codes); i++)
         if (codes[i].status == status)
             return codes[i].code;
@@ -53,7 +55,7 @@ static int say_refused(const struct http_reply *reply, struct error *err)
     if (!said)
         said = "no reason given";
     text_escape(&safe, said, strnlen(said, 400));
-    return error_say(err, code_of(reply->status), "Docker: %s", strbuf_text(&safe));
+    return error_say(err, code_of(reply->status, said), "Docker: %s", strbuf_text(&safe));
 }
 
 static int say_unreachable(const struct engine *e, int r, struct error *err)

@@ -142,7 +142,11 @@ static void forward(void *context, int signal)
 static int take_end(const struct running *run, int *exit_code, struct error *err)
 {
     CLEANUP(json_tree_free) struct cJSON *said = NULL;
-    TRY(engine_call(run->engine, "GET", NULL, &said, err, "/exec/%s/json", run->id));
+    int r = engine_call(run->engine, "GET", NULL, &said, err, "/exec/%s/json", run->id);
+    if (r < 0 && r != -ENOENT)
+        return error_say(err, EXIT_AS_ERROR(EXIT_MISSING),
+                         "the Docker Engine went away while the command ran");
+    TRY(r);
     *exit_code = (int)json_at_number(said, "ExitCode");
     if (json_at_bool(said, "Running"))
         log_line("detached: the command goes on in the container");

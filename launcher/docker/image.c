@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "journal/base/log.h"
@@ -77,6 +78,24 @@ static int labels_json(struct strbuf *out, struct error *err)
     return 0;
 }
 
+/* Where this machine reaches the world by a proxy only, so does the build; the Engine keeps these
+ * out of the image. */
+static int proxies_json(struct strbuf *out, struct error *err)
+{
+    static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
+                                        "https_proxy", "NO_PROXY",   "no_proxy"};
+    CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
+    CLEANUP(json_free) struct json *j = json_new();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0] && strlen(value) < 256)
+            json_text(j, names[i], value);
+    }
+    TRY(json_line(j, &text, err));
+    engine_quote(out, strbuf_text(&text));
+    return 0;
+}
+
 static int build_context(struct strbuf *out, struct error *err)
 {
     struct tar_file files[16];
@@ -98,6 +117,8 @@ static int build_by_registry(const struct engine *e, const struct image_wish *wi
     TRY(build_context(&context, err));
     strbuf_add_text(&path, "/build?forcerm=1&t=" DOCKER_IMAGE "%3A" DOCKER_IMAGE_TAG "&labels=");
     TRY(labels_json(&path, err));
+    strbuf_add_text(&path, "&buildargs=");
+    TRY(proxies_json(&path, err));
     struct http_request request = {
         .content_type = "application/x-tar",
         .body = strbuf_text(&context),

@@ -15,6 +15,8 @@
 #include "launcher/pidfd.h"
 #include "launcher/session.h"
 
+#define LINE_MS 3000
+
 struct keeper {
     const struct keeper_order *order;
     struct attach attach;
@@ -22,14 +24,12 @@ struct keeper {
     struct contacts *contacts; /* with an allowlist */
     int lock;
     int signals;
-    int ended; /* pidfd of the container's first process */
 };
 
 static void keeper_release(struct keeper *k)
 {
     fd_close(&k->lock);
     fd_close(&k->signals);
-    fd_close(&k->ended);
     attach_close(&k->attach);
     contacts_free(&k->contacts);
 }
@@ -102,15 +102,22 @@ static int revive(struct keeper *k, struct error *err)
     return 0;
 }
 
+/* Without it the containers would not end with us. */
+static int engine_left(const struct keeper *k, struct error *err)
+{
+    if (pidfd_wait(k->pod.process, LINE_MS))
+        return 0; /* the agent ended, and its connection was faster */
+    return error_say(err, EIO, "the Docker Engine has let go of %s, so the session was ended",
+                     k->order->names->agent);
+}
+
 static int watch(struct keeper *k, struct error *err)
 {
     struct backend_task task = BACKEND_TASK_NONE;
     struct pty none = PTY_NONE;
     int signal = 0;
-    k->ended = pidfd_of(k->pod.root);
-    if (k->ended < 0)
-        return error_set(err, errno, "watch the container");
-    task.ended = k->ended;
+    task.ended = k->pod.process;
+    task.line = k->pod.agent_life;
     task.proxy = k->pod.sidecar.ended;
     struct session_watch w = {.task = &task, .pty = &none, .signals = k->signals};
     for (;;) {
@@ -118,6 +125,8 @@ static int watch(struct keeper *k, struct error *err)
         enum ending ending = session_watch(&w, &signal);
         if (ending == ENDING_PROXY)
             attach_proxy_ended(&k->attach, k->order->names->agent);
+        else if (ending == ENDING_LINE)
+            return engine_left(k, err);
         else if (ending != ENDING_MOUNT)
             return 0;
         else
@@ -141,7 +150,7 @@ static int end(struct keeper *k, struct error *err)
 {
     const struct keeper_order *order = k->order;
     if (k->pod.root > 0)
-        pod_end(order->engine, order->names);
+        pod_end(order->engine, order->names, &k->pod);
     int status = k->pod.root > 0 ? how_it_ended(k) : EXIT_FAILED;
     sidecar_end(&k->pod.sidecar);
     int told = k->contacts && k->attach.session ? attach_contacts(&k->attach, k->contacts, err) : 0;
@@ -155,12 +164,8 @@ static int end(struct keeper *k, struct error *err)
 int session_keep(const struct keeper_order *order, struct error *err)
 {
     CLEANUP(keeper_release)
-    struct keeper k = {.order = order,
-                       .attach = ATTACH_NONE,
-                       .pod = POD_NONE,
-                       .lock = -1,
-                       .signals = -1,
-                       .ended = -1};
+    struct keeper k = {
+        .order = order, .attach = ATTACH_NONE, .pod = POD_NONE, .lock = -1, .signals = -1};
     struct error later = ERROR_NONE;
     TRY(session_signals(&k.signals, err));
     TRY(session_lock(order->workspace, &k.lock, err));

@@ -19,8 +19,18 @@ void network_subnet(unsigned n, char *subnet, char *gateway)
     snprintf(gateway, 24, "172.%u.%u.1", 28 + n / 16, n % 16);
 }
 
+static int read_gateway(const struct cJSON *network, struct in_addr *out, struct error *err)
+{
+    const struct cJSON *first = json_first(json_at(network, "IPAM/Config"));
+    const char *text = first ? json_at_text(first, "Gateway") : NULL;
+    if (text && inet_pton(AF_INET, text, out) == 1)
+        return 0;
+    return error_say(err, EPROTO,
+                     "the Engine does not say where the network " DOCKER_NETWORK " is");
+}
+
 /* 1: there, and ours. */
-static int look(const struct engine *e, struct error *err)
+static int look(const struct engine *e, struct in_addr *gateway, struct error *err)
 {
     CLEANUP(json_tree_free) struct cJSON *network = NULL;
     int r = engine_call(e, "GET", NULL, &network, err, "/networks/" DOCKER_NETWORK);
@@ -37,6 +47,7 @@ static int look(const struct engine *e, struct error *err)
             err, EXIT_AS_ERROR(EXIT_CONFLICT),
             "there is a network " DOCKER_NETWORK
             " that ccfs did not make: rename or remove it (docker network rm " DOCKER_NETWORK ")");
+    TRY(gateway ? read_gateway(network, gateway, err) : 0);
     return 1;
 }
 
@@ -70,15 +81,12 @@ static bool is_taken(const struct error *err)
     return strstr(err->message, "overlap") || strstr(err->message, "not available");
 }
 
-int network_ensure(const struct engine *e, struct error *err)
+static int make_first_free(const struct engine *e, struct error *err)
 {
     struct in_addr *own = NULL;
     size_t count = 0;
-    int r = look(e, err);
-    if (r != 0)
-        return r < 0 ? r : 0;
     TRY(net_host_addresses(&own, &count, err));
-    r = error_say(err, EADDRINUSE, "no free subnet from 172.28.0.0/24 on for " DOCKER_NETWORK);
+    int r = error_say(err, EADDRINUSE, "no free subnet from 172.28.0.0/24 on for " DOCKER_NETWORK);
     for (unsigned n = 0; n < NETWORK_SUBNET_LIMIT; n++) {
         struct error why = ERROR_NONE;
         if (host_is_in(own, count, n))
@@ -86,7 +94,7 @@ int network_ensure(const struct engine *e, struct error *err)
         int made = make(e, n, &why);
         if (made < 0 && is_taken(&why))
             continue;
-        if (made < 0 && look(e, NULL) == 1)
+        if (made < 0 && look(e, NULL, NULL) == 1)
             made = 0; /* another start was faster */
         r = made < 0 ? error_say(err, why.code, "%s", why.message) : 0;
         break;
@@ -95,9 +103,20 @@ int network_ensure(const struct engine *e, struct error *err)
     return r;
 }
 
+int network_ensure(const struct engine *e, struct in_addr *gateway, struct error *err)
+{
+    int there = look(e, gateway, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
+    TRY(make_first_free(e, err));
+    there = look(e, gateway, err);
+    TRY(there);
+    return there ? 0 : error_say(err, ENOENT, "somebody removes the network " DOCKER_NETWORK);
+}
+
 int network_remove(const struct engine *e, struct error *err)
 {
-    int there = look(e, err);
+    int there = look(e, NULL, err);
     if (there <= 0)
         return there;
     int r = engine_call(e, "DELETE", NULL, NULL, err, "/networks/" DOCKER_NETWORK);

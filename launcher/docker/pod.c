@@ -16,6 +16,9 @@
 #include "launcher/docker/pod_check.h"
 #include "launcher/docker/rules.h"
 #include "launcher/harden.h"
+#include "launcher/pidfd.h"
+
+#define END_MS 10000
 
 /* Everything that the bodies are made of. */
 struct plan {
@@ -36,10 +39,13 @@ static int plan_make(const struct engine *e, const struct pod_wish *wish, struct
 {
     const struct container_wish *container = &wish->config->container;
     TRY(net_policy_make(&wish->config->network, &out->policy, err));
+    _Static_assert(CONTAINER_LIST_LIMIT <= NET_SERVED_LIMIT, "each port has its place");
     if (out->policy.mode == NET_ALLOWLIST) {
         TRY(pod_check_user(container, err));
         out->policy.proxy_user = sidecar_user(wish->workspace);
     }
+    for (size_t i = 0; i < container->port_count; i++)
+        net_policy_serve(&out->policy, container->ports[i].inside);
     TRY(pod_check_mounts(e, wish->workspace, container, err));
     if (container->deny_count)
         TRY(harden_profile(container->deny, container->deny_count, &out->seccomp, err));
@@ -163,9 +169,10 @@ static int open_agent(const struct engine *e, const struct plan *plan, struct po
     TRY(container_create(e, plan->spec.names->agent, &body, err));
     TRY(container_start(e, plan->spec.names->agent, &pod->agent_life, NULL, err));
     TRY(pod_look(e, plan->spec.names, &state, err));
-    pod->root = state.root;
-    if (state.root <= 0)
+    pod->process = state.root > 0 ? pidfd_of(state.root) : -1;
+    if (pod->process < 0)
         return error_say(err, EIO, "the container ended at once; see: ccfs logs");
+    pod->root = state.root;
     return give_secrets(e, &plan->spec, err);
 }
 
@@ -177,12 +184,12 @@ static int open_proxy(const struct engine *e, const struct plan *plan, const str
     return sidecar_open(e, &plan->spec, &wish->config->network, wish->contacts, &pod->sidecar, err);
 }
 
-static int open_all(const struct engine *e, const struct plan *plan, const struct pod_wish *wish,
+static int open_all(const struct engine *e, struct plan *plan, const struct pod_wish *wish,
                     struct pod *pod, struct error *err)
 {
     TRY(pod_sweep(e, plan->spec.names, err));
     if (plan->policy.mode != NET_NONE)
-        TRY(network_ensure(e, err));
+        TRY(network_ensure(e, &plan->policy.served_to, err));
     TRY(open_holder(e, plan, pod, err));
     TRY(load_policy(e, plan, err));
     TRY(open_proxy(e, plan, wish, pod, err));
@@ -218,9 +225,12 @@ int pod_open(const struct engine *e, const struct pod_wish *wish, struct pod *ou
     return r;
 }
 
-void pod_end(const struct engine *e, const struct spec_names *names)
+void pod_end(const struct engine *e, const struct spec_names *names, const struct pod *pod)
 {
     (void)!engine_call(e, "POST", NULL, NULL, NULL, "/containers/%s/kill", names->agent);
+    pidfd_kill(pod->process);
+    if (pod->process >= 0 && !pidfd_wait(pod->process, END_MS))
+        log_line("%s could not be ended: when the Engine is back, ccfs stop does it", names->agent);
 }
 
 void pod_let_go(struct pod *pod)
@@ -234,14 +244,14 @@ void pod_close(const struct engine *e, const struct spec_names *names, bool keep
 {
     fd_close(&pod->agent_life);
     fd_close(&pod->holder_life);
-    if (keep)
-        pod_end(e, names);
-    else
+    pod_end(e, names, pod);
+    if (!keep)
         (void)!container_drop(e, names->agent, NULL);
     sidecar_end(&pod->sidecar);
     (void)!container_drop(e, names->proxy, NULL);
     (void)!container_drop(e, names->helper, NULL);
     (void)!container_drop(e, names->holder, NULL);
+    fd_close(&pod->process);
     *pod = POD_NONE;
 }
 

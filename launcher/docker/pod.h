@@ -29,9 +29,11 @@ struct pod {
     int holder_life; /* connections: while they are open, the containers live */
     int agent_life;
     struct sidecar sidecar; /* with an allowlist */
+    int process;            /* pidfd of root */
     pid_t root;             /* the agent's first process, as this machine numbers it */
 };
-#define POD_NONE ((struct pod){.holder_life = -1, .agent_life = -1, .sidecar = SIDECAR_NONE})
+#define POD_NONE                                                                                   \
+    ((struct pod){.holder_life = -1, .agent_life = -1, .process = -1, .sidecar = SIDECAR_NONE})
 
 /* What pod_open() finds out before it makes anything, said to the person who starts it. */
 MUST_USE int pod_check(const struct engine *e, const struct pod_wish *wish, struct error *err);
@@ -43,8 +45,8 @@ MUST_USE int pod_open(const struct engine *e, const struct pod_wish *wish, struc
 void pod_close(const struct engine *e, const struct spec_names *names, bool keep, struct pod *pod);
 /* For a child of ours, with which none of it must live on. */
 void pod_let_go(struct pod *pod);
-/* Kills the agent, if it still runs. */
-void pod_end(const struct engine *e, const struct spec_names *names);
+/* Kills the agent, if it still runs: by the Engine, and where that does not answer, ourselves. */
+void pod_end(const struct engine *e, const struct spec_names *names, const struct pod *pod);
 /* The requests that pod_open() would make, as JSON Lines, and nothing done. */
 MUST_USE int pod_print(const struct engine *e, const struct pod_wish *wish, struct error *err);
 

@@ -14,6 +14,7 @@
 
 #define HOME "/home/agent"
 #define PROXY_FILES 4096
+#define LOAD_RULES "nft -f - && nft list table inet ccfs >/dev/null"
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 static const char *const suffixes[] = {"net", "nft", "proxy", "home"};
@@ -233,7 +234,6 @@ static void add_bounds(struct json *j, const struct bounds *b)
 
 static const struct bounds small = {64 << 20, 500000000, 16, 256};
 static const char *const all[] = {"ALL"};
-static const char *const net_admin[] = {"NET_ADMIN"};
 static const char *const idle[] = {"cat"};
 
 /* ---- one by one ---- */
@@ -301,20 +301,44 @@ static void add_shared_network(struct json *j, const struct spec *s)
     json_text(j, "NetworkMode", mode);
 }
 
+/* Without NoCopy Docker makes an empty one like the image's home, which is another user's. */
+static void add_home(struct json *j, const struct spec *s)
+{
+    json_begin_object(j, NULL);
+    json_text(j, "Type", "volume");
+    json_text(j, "Source", s->names->home);
+    json_text(j, "Target", HOME);
+    json_begin_object(j, "VolumeOptions");
+    json_bool(j, "NoCopy", true);
+    json_end(j);
+    json_end(j);
+}
+
 /* Reads the rules back: what is loaded is what it says. */
 int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
 {
-    static const char *const load[] = {"/bin/sh", "-c",
-                                       "nft -f - && nft list table inet ccfs >/dev/null"};
+    static const char loading[] = LOAD_RULES;
+    static const char giving[] =
+        LOAD_RULES " || exit\n"
+                   "[ \"$(stat -c %u:%g " HOME ")\" = \"$0\" ] || chown -hR \"$0\" " HOME;
+    static const char *const powers[] = {"NET_ADMIN", "CHOWN"};
+    const bool home = s->wish->keep_home;
+    char owner[32];
+    snprintf(owner, sizeof owner, "%u:%u", s->workspace->owner, s->workspace->group);
+    const char *const load[] = {"/bin/sh", "-c", home ? giving : loading, owner};
     CLEANUP(json_free) struct json *j = json_new();
     add_body(j, s, "helper", load, COUNT_OF(load));
     json_begin_object(j, "HostConfig");
     add_shared_network(j, s);
     json_bool(j, "AutoRemove", false);
     add_list(j, "CapDrop", all, COUNT_OF(all));
-    add_list(j, "CapAdd", net_admin, COUNT_OF(net_admin));
+    add_list(j, "CapAdd", powers, home ? 2 : 1);
     add_security(j, s, false);
     add_bounds(j, &small);
+    json_begin_array(j, "Mounts");
+    if (home)
+        add_home(j, s);
+    json_end(j);
     json_end(j);
     return finish(j, out, err);
 }
@@ -419,11 +443,10 @@ static void add_tmpfs(struct json *j, const struct spec *s)
     json_end(j);
 }
 
-static void add_mount(struct json *j, const char *type, const char *from, const char *to,
-                      bool read_only)
+static void add_bind(struct json *j, const char *from, const char *to, bool read_only)
 {
     json_begin_object(j, NULL);
-    json_text(j, "Type", type);
+    json_text(j, "Type", "bind");
     json_exact(j, "Source", from);
     json_exact(j, "Target", to);
     json_bool(j, "ReadOnly", read_only);
@@ -433,11 +456,11 @@ static void add_mount(struct json *j, const char *type, const char *from, const 
 static void add_mounts(struct json *j, const struct spec *s)
 {
     json_begin_array(j, "Mounts");
-    add_mount(j, "bind", s->mountpoint, "/workspace", false);
+    add_bind(j, s->mountpoint, "/workspace", false);
     if (s->wish->keep_home)
-        add_mount(j, "volume", s->names->home, HOME, false);
+        add_home(j, s);
     for (size_t i = 0; i < s->wish->mount_count; i++)
-        add_mount(j, "bind", s->wish->mounts[i].from, s->wish->mounts[i].to, true);
+        add_bind(j, s->wish->mounts[i].from, s->wish->mounts[i].to, true);
     json_end(j);
 }
 

@@ -36,13 +36,23 @@ void net_wish_release(struct net_wish *wish)
 
 /* ---- the wish becomes a policy ---- */
 
-static void add_port(struct net_policy *p, uint16_t port)
+static void add_port(uint16_t *ports, size_t *count, size_t limit, uint16_t port)
 {
-    for (size_t i = 0; i < p->port_count; i++)
-        if (p->ports[i] == port)
+    for (size_t i = 0; i < *count; i++)
+        if (ports[i] == port)
             return;
-    if (p->port_count < NET_PORT_LIMIT)
-        p->ports[p->port_count++] = port;
+    if (*count < limit)
+        ports[(*count)++] = port;
+}
+
+void net_policy_serve(struct net_policy *policy, uint16_t port)
+{
+    add_port(policy->served, &policy->served_count, NET_SERVED_LIMIT, port);
+}
+
+static void add_target(struct net_policy *p, uint16_t port)
+{
+    add_port(p->ports, &p->port_count, NET_PORT_LIMIT, port);
 }
 
 static void collect_ports(const struct net_wish *wish, struct net_policy *p)
@@ -51,12 +61,12 @@ static void collect_ports(const struct net_wish *wish, struct net_policy *p)
     for (size_t i = 0; i < wish->allow_count; i++)
         usual = usual || wish->allow[i].port == 0;
     if (usual) {
-        add_port(p, 80);
-        add_port(p, 443);
+        add_target(p, 80);
+        add_target(p, 443);
     }
     for (size_t i = 0; i < wish->allow_count; i++)
         if (wish->allow[i].port)
-            add_port(p, wish->allow[i].port);
+            add_target(p, wish->allow[i].port);
 }
 
 int net_policy_make(const struct net_wish *wish, struct net_policy *out, struct error *err)
@@ -122,15 +132,31 @@ static void add_name_servers(struct strbuf *out, const struct net_policy *p)
     strbuf_add_format(out, "\t\t%s " REJECT "\n", port);
 }
 
+static void add_port_list(struct strbuf *out, const char *before, const uint16_t *ports,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        strbuf_add_format(out, "%s%u", i ? ", " : before, ports[i]);
+    strbuf_add_text(out, " }");
+}
+
 /* Where the proxy may go; elsewhere is closed by what follows. */
 static void add_ports(struct strbuf *out, const struct net_policy *p)
 {
     if (p->port_count == 0)
         return;
-    strbuf_add_text(out, "\t\ttcp dport { ");
-    for (size_t i = 0; i < p->port_count; i++)
-        strbuf_add_format(out, "%s%u", i ? ", " : "", p->ports[i]);
-    strbuf_add_text(out, " } accept\n");
+    add_port_list(out, "\t\ttcp dport { ", p->ports, p->port_count);
+    strbuf_add_text(out, " accept\n");
+}
+
+/* Who is asked may answer, and nothing else. */
+static void add_served(struct strbuf *out, const struct net_policy *p, bool answers)
+{
+    if (p->served_count == 0)
+        return;
+    add_addresses(out, &p->served_to, 1, answers ? "\t\tip daddr " : "\t\tip saddr ");
+    add_port_list(out, answers ? " tcp sport { " : " tcp dport { ", p->served, p->served_count);
+    strbuf_add_format(out, "%s accept\n", answers ? " ct direction reply" : "");
 }
 
 /* What is out there. */
@@ -181,6 +207,7 @@ static void add_output(struct strbuf *out, const struct net_policy *p)
     if (shared)
         add_inner_door(out, p);
     strbuf_add_text(out, "\t\toifname \"lo\" accept\n");
+    add_served(out, p, true);
     if (p->proxy_link)
         strbuf_add_format(out, "\t\toifname \"%s\" tcp sport %d accept\n", p->proxy_link,
                           NET_PROXY_PORT);
@@ -197,6 +224,7 @@ static void add_input(struct strbuf *out, const struct net_policy *p)
                          "\t\tiifname \"lo\" accept\n");
     if (p->mode != NET_NONE)
         strbuf_add_text(out, "\t\tct state established,related accept\n");
+    add_served(out, p, false);
     if (p->proxy_link)
         strbuf_add_format(out, "\t\tiifname \"%s\" tcp dport %d accept\n", p->proxy_link,
                           NET_PROXY_PORT);

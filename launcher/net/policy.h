@@ -6,7 +6,8 @@
  *   none       nothing
  *   allowlist  named domains and ports, through a proxy that alone may leave
  *
- * In all of them nobody comes in, nothing is forwarded, and IPv6 is closed. */
+ * In all of them nobody comes in but where a port is served, nothing is forwarded, and IPv6 is
+ * closed. */
 #ifndef LAUNCHER_NET_POLICY_H
 #define LAUNCHER_NET_POLICY_H
 
@@ -31,6 +32,7 @@ bool net_mode_from_word(const char *word, enum net_mode *out);
 #define NET_DNS_LIMIT 4
 #define NET_DOMAIN_LIMIT 1024
 #define NET_PORT_LIMIT 64
+#define NET_SERVED_LIMIT 64
 #define NET_PROXY_PORT 3128
 #define NET_PROXY_INNER_PORT 3129 /* the proxy's own; nobody else is answered there */
 #define NET_ANY_USER UINT32_MAX
@@ -59,6 +61,9 @@ struct net_policy {
     uint32_t proxy_user;    /* allowlist: who alone may leave, where the agent shares the namespace;
                                NET_ANY_USER: the namespace is the proxy's own */
     const char *proxy_link; /* allowlist: the interface on which it is asked; NULL: lo */
+    uint16_t served[NET_SERVED_LIMIT]; /* ports at which the session itself is asked, */
+    size_t served_count;
+    struct in_addr served_to; /* by this one address only */
 };
 #define NET_POLICY_NONE ((struct net_policy){.mode = NET_NONE, .proxy_user = NET_ANY_USER})
 
@@ -67,6 +72,8 @@ struct net_policy {
 MUST_USE int net_policy_make(const struct net_wish *wish, struct net_policy *out,
                              struct error *err);
 void net_policy_release(struct net_policy *policy);
+/* served_to may ask the session at this port, too. */
+void net_policy_serve(struct net_policy *policy, uint16_t port);
 
 /* For `nft -f`, to be loaded in the namespace of the session: one table, inet ccfs, replaced as a
  * whole; other tables (Docker has one for its resolver) are not touched.  No memory: out->failed.

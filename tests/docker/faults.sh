@@ -13,6 +13,9 @@ chown -R 1000:1000 "$raw"
 nothing_runs() {
     [[ -z $(docker ps -q) ]]
 }
+no_mount() {
+    [[ -z $(mountpoint_now) ]]
+}
 
 # --- no Engine; one on another machine; one that is not ours to use ---
 export DOCKER_HOST=unix://$work/docker.sock
@@ -26,18 +29,107 @@ given_engine
 given_image
 not_mounted
 
-# --- a killed start leaves nothing running, and the next one cleans up ---
-for delay in 0.05 0.3 0.6 0.9 1.2 1.6; do
-    "$CCFS" -w "$raw" start --foreground >/dev/null 2>&1 &
+# --- an Engine that is not open to this user ---
+if given_owner "$here/support/reach.py"; then
+    chmod 660 "$engine"
+    code=0
+    errs=$(as_owner start --docker-host "$engine" 2>&1) || code=$?
+    ((code == 7)) || fail "without permission on the socket: exit $code"
+    one_line
+    warned 'is not open to you'
+fi
+
+# --- an image that is older, and one that is not ours ---
+relabel() { # LABEL
+    docker create --name relabelled --network none claude-code-container >/dev/null
+    docker commit -c "LABEL $1" relabelled claude-code-container:latest >/dev/null
+    docker rm relabelled >/dev/null
+}
+relabel io.ccfs.version=0.0.1
+expect 0 start
+warned 'the image was made by ccfs 0.0.1'
+expect 0 stop
+relabel io.ccfs.part=other
+expect 4 start
+one_line
+warned 'was not made by ccfs'
+docker image rm -f claude-code-container >/dev/null
+given_image
+
+# --- a start that is killed leaves nothing running, whenever; the next one cleans up ---
+exists() { # NAME
+    docker inspect -f . "$1" >/dev/null 2>&1
+}
+is_mounted() {
+    ! no_mount
+}
+killed_when() { # WHAT COMMAND...
+    local what=$1 start
+    shift
+    "$CCFS" -w "$raw" start --foreground --network allowlist >/dev/null 2>&1 &
     start=$!
-    sleep "$delay"
-    kill -9 "$start" 2>/dev/null || true
+    until "$@" || ! kill -0 "$start" 2>/dev/null; do
+        sleep 0.01
+    done
+    kill -9 "$start" || fail "start ended by itself before $what"
     wait "$start" 2>/dev/null || true
-    until_true "killed after $delay s it leaves something running" nothing_runs
+    until_true "killed at $what it leaves something running" nothing_runs
+    until_true "killed at $what it leaves its mount" no_mount
+}
+killed_when 'its beginning' true
+killed_when 'the mount' is_mounted
+for part in -net -nft -proxy ''; do
+    killed_when "the making of claude-code-env$part" exists "claude-code-env$part"
+done
+expect 0 stop
+[[ -z $(docker ps -aq -f name=net -f name=nft -f name=proxy) ]] || fail "stop does not clean up"
+for delay in 0.3 0.6 0.9 1.2 1.6; do
+    killed_when "$delay s" sleep "$delay"
 done
 expect 0 start
 in_session 0 true
 expect 0 stop
+not_mounted
+
+# the same for the one that waits for it
+cleaned_up() {
+    "$CCFS" -w "$raw" stop >/dev/null 2>&1 && nothing_runs && no_mount
+}
+for delay in 0.1 0.5 1; do
+    "$CCFS" -w "$raw" start >/dev/null 2>&1 &
+    start=$!
+    sleep "$delay"
+    kill -9 "$start" 2>/dev/null || true
+    wait "$start" 2>/dev/null || true
+    until_true "killed after $delay s, stop does not end it" cleaned_up
+done
+
+# --- two at once, that need the same network ---
+docker network rm claude-net >/dev/null
+starts=()
+for name in one two; do
+    "$CCFS" -w "$raw" start --name "$name" >"$work/$name" 2>&1 &
+    starts+=($!)
+done
+for start in "${starts[@]}"; do
+    wait "$start" || fail "two at once: $(cat "$work/one" "$work/two")"
+done
+for name in one two; do
+    expect 0 exec --name "$name" -- true
+    expect 0 stop --name "$name"
+done
+
+# --- the network, or its bridge, is somebody else's ---
+docker network rm claude-net >/dev/null
+docker network create claude-net >/dev/null
+expect 4 start
+warned 'that ccfs did not make'
+docker network rm claude-net >/dev/null
+ip link add claude0 type veth peer name claude0-peer
+expect 1 start
+warned 'claude0'
+ip link del claude0
+nothing_runs || fail "without a network something runs"
 not_mounted
 
 # --- the subnet is taken ---
@@ -52,16 +144,56 @@ expect 0 start
 expect 0 stop
 grep -q '172.28.0.0/24 is taken' "$raw/.ccfs/daemon.log" || fail "it does not say so"
 
-# --- the Engine dies: the session ends, its journal is whole ---
+# --- the workspace's disk is full: what does not fit is refused, and the session goes on ---
+mkdir "$work/small"
+mount -t tmpfs -o size=64m,mode=755 none "$work/small"
+full() { # ARG...
+    "$CCFS" -w "$work/small/workspace" "$@"
+}
+full init >/dev/null
+chown -R 1000:1000 "$work/small/workspace"
+full start --name full >/dev/null 2>&1 || fail "no session on a small disk"
+full exec --name full -- sh -c '
+    cd /workspace
+    echo before >shared/kept
+    dd if=/dev/zero of=shared/much bs=1M count=100 2>/tmp/said && exit 1
+    grep -q "No space left" /tmp/said && rm shared/much && echo after >>shared/kept && cat shared/kept' \
+    >"$work/out" 2>&1 || fail "on a full disk: $(<"$work/out")"
+[[ $(<"$work/out") == $'before\nafter' ]] || fail "on a full disk: $(<"$work/out")"
+full stop --name full >/dev/null
+full verify >/dev/null || fail "a full disk spoils the journal"
+umount "$work/small"
+
+# --- the Engine dies: what it ran is ended by us, and the journal is whole ---
 expect 0 start
 in_session 0 sh -c 'echo kept >/workspace/shared/kept'
+"$CCFS" -w "$raw" run --backend docker --session alone -- sleep 1000 2>"$work/alone" &
+run=$!
+runs_alone() {
+    docker top claude-code-env-alone 2>/dev/null | grep -q 'sleep 1000'
+}
+until_true "it does not run" runs_alone
+agents=$(docker inspect -f '{{.State.Pid}}' claude-code-env claude-code-env-alone)
 kill -9 "$engine_job"
 wait "$engine_job" 2>/dev/null || true
+agents_ended() {
+    local pid
+    for pid in $agents; do
+        ! kill -0 "$pid" 2>/dev/null || return 1
+    done
+}
+until_true "an agent outlives its Engine's death" agents_ended
+code=0
+wait "$run" || code=$?
+((code == 5)) || fail "run without its Engine: exit $code: $(<"$work/alone")"
+grep -q 'the Docker Engine went away' "$work/alone" || fail "run does not say why it ended: $(<"$work/alone")"
+until_true "the mount outlives the Engine's death" no_mount
+expect 5 exec -- true
+grep -q 'has let go of claude-code-env' "$raw/.ccfs/daemon.log" || fail "it does not say why it ended"
 for pid in $(pgrep -f "containerd.*$work/docker-run" || true); do
     kill -9 "$pid" 2>/dev/null || true
 done
 rm -f "$work/docker.pid" "$work/docker-run/docker.pid"
-expect 5 exec -- true
 start_engine
 expect 0 stop
 until_true "a container survives" nothing_runs

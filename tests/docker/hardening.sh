@@ -18,6 +18,7 @@ END
 chown 1000:1000 "$raw/.ccfs/config.json"
 mkdir "$work/extra"
 echo shown >"$work/extra/file"
+install -o 1000 -g 1000 -m 644 "$here/support/reach.py" "$here/support/answer.py" "$raw/Projects/"
 
 expect 0 start --print
 printf '%s\n' "$out" | python3 -c '
@@ -89,6 +90,20 @@ said 'Claude Code'
 docker port claude-code-env-net >"$work/ports"
 grep -qx '8080/tcp -> 127.0.0.1:18080' "$work/ports" || fail "ports: $(<"$work/ports")"
 
+expect 0 exec --detach -- python3 answer.py 8080 9090
+served() { # TARGET open|closed
+    [[ $(python3 "$here/support/reach.py" "$1") == "$1 $2" ]]
+}
+holder=$(docker inspect -f '{{(index .NetworkSettings.Networks "claude-net").IPAddress}}' claude-code-env-net)
+until_true "the published port does not answer" served tcp:127.0.0.1:18080 open
+for closed in tcp:172.28.0.1:18080 "tcp:$holder:9090"; do
+    served "$closed" closed || fail "$closed is open"
+done
+in_session 0 python3 reach.py tcp:172.28.0.1:18080
+said closed
+expect 0 stats --json
+[[ $out =~ \"received\":[1-9] ]] || fail "stats tell nothing of the network: $out"
+
 # what must never be shown is refused
 refused() { # MOUNT
     echo "{\"container\": {\"mounts\": [{\"from\": \"$1\", \"to\": \"/x\"}]}}" >"$raw/.ccfs/config.json"
@@ -100,6 +115,42 @@ refused "$work"
 refused "$raw"
 refused "$raw/.ccfs"
 refused /proc
-rm "$raw/.ccfs/config.json"
 expect 0 stop
+not_mounted
+
+# profiles of AppArmor and SELinux are the agent's, and asked for as configured
+configure() { # CONTAINER-SECTION
+    echo "{\"container\": $1}" >"$raw/.ccfs/config.json"
+    chown 1000:1000 "$raw/.ccfs/config.json"
+}
+configure '{"apparmor": "my-profile", "selinux": "level:s0:c100,c200", "memory": "64t", "cpus": 1000}'
+expect 0 start --print
+warned 'CPUs: the session gets these, not 1000'
+warned 'MiB of memory: the session gets that, not 67108864 MiB'
+printf '%s\n' "$out" | python3 -c '
+import json, os, sys
+bodies = [json.loads(line)["body"] for line in sys.stdin]
+options = [body["HostConfig"]["SecurityOpt"] for body in bodies[1:]]
+assert options[-1] == ["no-new-privileges:true", "apparmor=my-profile", "label=level:s0:c100,c200"]
+assert all(o == ["no-new-privileges:true"] for o in options[:-1])
+agent = bodies[-1]["HostConfig"]
+assert agent["NanoCpus"] == os.cpu_count() * 10**9, agent["NanoCpus"]
+assert agent["Memory"] == agent["MemorySwap"] <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+' || fail "--print is not what it should be"
+
+# a home that stays, until reset; also of a user that the image does not know
+configure '{"keep_home": true}'
+chown -R 1234:1234 "$raw"
+expect 0 start
+in_session 0 sh -c 'id -u && echo mine >~/kept && [ "$(stat -c %u ~)" = 1234 ]'
+said 1234
+expect 0 restart
+in_session 0 sh -c 'cat ~/kept'
+said mine
+expect 0 reset
+expect 0 start
+in_session 0 sh -c 'ls -a ~ && touch ~/again'
+[[ $out != *kept* ]] || fail "reset leaves what was in the home"
+expect 0 reset
+[[ -z $(docker volume ls -q) ]] || fail "reset leaves its home"
 not_mounted

@@ -11,8 +11,7 @@ given_engine
 given_image
 given_workspace
 given_world example.test=203.0.113.2
-cp "$here/support/reach.py" "$raw/Projects/reach.py"
-chmod 644 "$raw/Projects/reach.py"
+install -m 644 "$here/support/reach.py" "$here/support/answer.py" "$raw/Projects/"
 chown -R 1000:1000 "$raw"
 
 readonly open_ones=(tcp:203.0.113.2:80 tcp:203.0.113.4:80 name:example.test udp:203.0.113.2:53)
@@ -44,14 +43,7 @@ probe
 
 # another session on the same bridge, and nobody comes in
 expect 0 start --name other
-"$CCFS" -w "$raw" exec --detach --name other -- python3 -c '
-import socket
-server = socket.create_server(("0.0.0.0", 7777))
-while True:
-    caller = server.accept()[0]
-    caller.recv(100)
-    caller.sendall(b"here")
-    caller.close()'
+expect 0 exec --detach --name other -- python3 answer.py 7777
 address=$(docker inspect -f '{{(index .NetworkSettings.Networks "claude-net").IPAddress}}' claude-code-env-other-net)
 serves() {
     [[ $("$CCFS" -w "$raw" exec --name other -- python3 reach.py tcp:127.0.0.1:7777) == *' open' ]]

@@ -74,7 +74,7 @@ static int remove_engine(void **state)
 #define OK(body) "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" body
 #define VERSION(newest, oldest)                                                                    \
     OK("{\"Version\":\"20.10.24\",\"ApiVersion\":\"" newest "\",\"MinAPIVersion\":\"" oldest "\""  \
-                                                                                             "}")
+       "}")
 #define INFO OK("{\"NCPU\":2,\"MemTotal\":4096,\"SecurityOptions\":[\"name=seccomp\"]}")
 
 #define SAYS(...) given_an_engine_that_says((const char *const[]){__VA_ARGS__, NULL})
@@ -118,6 +118,17 @@ static void its_errors_are_its_own_words_on_one_harmless_line(void **state)
          "{\"message\":\"name in use\\n\\u001b[31mby you\"}");
     assert_int_equal(engine_call(&e, "POST", NULL, NULL, &err, "/containers/create"), -EEXIST);
     assert_string_equal(err.message, "Docker: name in use\\n\\x1b[31mby you");
+}
+
+static void an_engine_whose_disk_is_full_says_so_in_the_exit_code(void **state)
+{
+    (void)state;
+    const struct engine e = {.socket = fake.path, .api = "1.41"};
+    struct error err = ERROR_NONE;
+    SAYS("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n"
+         "{\"message\":\"mkdir /var/lib/docker/overlay2/x: no space left on device\"}");
+    assert_int_equal(engine_call(&e, "POST", NULL, NULL, &err, "/containers/create"), -ENOSPC);
+    assert_int_equal(cli_exit_code(&err), EXIT_NO_SPACE);
 }
 
 static void what_is_no_json_is_an_error_and_not_a_crash(void **state)
@@ -230,6 +241,8 @@ int main(void)
         cmocka_unit_test_teardown(the_version_is_the_newest_that_both_speak, remove_engine),
         cmocka_unit_test_teardown(an_engine_that_is_too_old_or_too_new_is_named, remove_engine),
         cmocka_unit_test_teardown(its_errors_are_its_own_words_on_one_harmless_line, remove_engine),
+        cmocka_unit_test_teardown(an_engine_whose_disk_is_full_says_so_in_the_exit_code,
+                                  remove_engine),
         cmocka_unit_test_teardown(what_is_no_json_is_an_error_and_not_a_crash, remove_engine),
         cmocka_unit_test_teardown(an_answer_without_end_is_left, remove_engine),
         cmocka_unit_test(where_nobody_listens_it_says_what_to_start),

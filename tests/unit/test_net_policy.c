@@ -116,6 +116,24 @@ static void in_its_own_namespace_the_proxy_is_asked_on_one_link(void **state)
                     "\t\tiifname \"agent0\" tcp dport 3128 accept\n\t}\n" FORWARD);
 }
 
+static void a_served_port_is_open_to_one_address_and_may_only_answer(void **state)
+{
+    struct net_policy p = {
+        .mode = NET_INTERNET, .proxy_user = NET_ANY_USER, .served_to = address("172.28.0.1")};
+    (void)state;
+    net_policy_serve(&p, 8080);
+    net_policy_serve(&p, 22);
+    net_policy_serve(&p, 8080);
+    then_ruleset_is(&p, HEAD CLOSED
+                    " }\n\t}\n"
+                    "\tchain outward {\n\t\tmeta nfproto ipv6 " REJECT "\t\t" PORT_53 " " REJECT
+                    "\t\tip daddr @closed " REJECT "\t\taccept\n\t}\n" OUTPUT
+                    "\t\toifname \"lo\" accept\n"
+                    "\t\tip daddr 172.28.0.1 tcp sport { 8080, 22 } ct direction reply accept\n"
+                    "\t\tjump outward\n\t\t" REJECT "\t}\n" INPUT ANSWERS
+                    "\t\tip saddr 172.28.0.1 tcp dport { 8080, 22 } accept\n\t}\n" FORWARD);
+}
+
 /* The kernel's own judgement, where a namespace can be made to ask it. */
 static void nft_takes_every_ruleset_twice(void **state)
 {
@@ -137,7 +155,10 @@ static void nft_takes_every_ruleset_twice(void **state)
                                .ports = {80},
                                .port_count = 1,
                                .proxy_user = 0,
-                               .proxy_link = "agent0"};
+                               .proxy_link = "agent0",
+                               .served = {8080},
+                               .served_count = 1,
+                               .served_to = address("172.28.0.1")};
         net_policy_ruleset(&p, &out);
         int fd = mkstemp(path);
         assert_int_equal(write(fd, out.data, out.bytes), out.bytes);
@@ -228,6 +249,7 @@ int main(void)
         cmocka_unit_test(without_a_name_server_port_53_is_closed_altogether),
         cmocka_unit_test(in_a_shared_namespace_only_the_proxys_user_leaves),
         cmocka_unit_test(in_its_own_namespace_the_proxy_is_asked_on_one_link),
+        cmocka_unit_test(a_served_port_is_open_to_one_address_and_may_only_answer),
         cmocka_unit_test(nft_takes_every_ruleset_twice),
         cmocka_unit_test(resolvers_are_read_from_a_hostile_file),
         cmocka_unit_test(the_hosts_addresses_are_sorted_and_without_loopback),

@@ -34,11 +34,9 @@ static int read_leaving(struct gc *g, int64_t seal, struct leaving *l, struct er
     CLEANUP(seal_reader_release) struct seal_reader reader = {.db = g->db, .sha = sha};
     if (!sha)
         return error_set(err, ENOMEM, "prepare SHA-256");
-    int r = seal > 1 ? seal_next(g->db, seal - 2, &l->before, err) : 1;
-    if (r == 1)
-        r = seal_next(g->db, seal - 1, &l->seal, err);
+    int r = seal_pair(g->db, seal, &l->before, &l->seal, err);
     TRY(r);
-    if (r == 0 || l->seal.id != seal)
+    if (r == 0)
         return error_say(err, EBADMSG, "seal %lld is missing from the journal; see: ccfs verify",
                          (long long)seal);
     TRY(seal_read_rows(&reader, &l->before, &l->seal, &l->rows, err));

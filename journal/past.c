@@ -140,6 +140,7 @@ void past_close(struct past **p)
     tree_close(&(*p)->tree);
     vault_close(&(*p)->vault);
     sha256_free(&(*p)->sha);
+    sealed_close(&(*p)->sealed);
     db_close(&(*p)->db);
     undo_plan_free(&(*p)->plan);
     free(*p);

@@ -4,6 +4,7 @@
 
 #include "journal/db.h"
 #include "journal/past.h"
+#include "journal/sealed.h"
 #include "journal/sha256.h"
 #include "journal/undo_rewind.h"
 
@@ -13,6 +14,7 @@ struct past {
     struct db *db;
     struct vault *vault;
     struct sha256 *sha;
+    struct sealed *sealed;   /* NULL: nothing was asked yet */
     struct undo_plan *plan; /* only its memory, and what could not be taken back */
     struct undo_tree tree;
     struct rewind rewind;

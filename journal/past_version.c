@@ -247,6 +247,14 @@ static int put_blocks(struct past *p, uint64_t version, const struct kept_as *k,
     return vault_blocks_restore(p->vault, version, to, err);
 }
 
+/* The event tells what was kept: with another one, other bytes would pass for it. */
+static int check_sealed(struct past *p, uint64_t event, struct error *err)
+{
+    if (!p->sealed)
+        TRY(sealed_open(p->root, &p->sealed, err));
+    return sealed_check(p->sealed, event, err);
+}
+
 int past_put_version(struct past *p, uint64_t version, int to, struct error *err)
 {
     struct kept_as k;
@@ -254,6 +262,7 @@ int past_put_version(struct past *p, uint64_t version, int to, struct error *err
     if (!k.event)
         return error_say(err, EBADMSG, "the journal knows no version %" PRIx64 "; see: ccfs verify",
                          version);
+    TRY(check_sealed(p, k.event, err));
     return kept_is_whole(k.kept) ? put_whole(p, version, &k, to, err)
                                  : put_blocks(p, version, &k, to, err);
 }

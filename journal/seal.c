@@ -47,7 +47,7 @@ static int damaged(const struct seal *s, struct error *err)
                      (long long)s->id);
 }
 
-static int read_ids(struct stmt *q, int column, struct seal_ids *out)
+int seal_ids_read(struct stmt *q, int column, struct seal_ids *out)
 {
     size_t bytes = 0;
     const unsigned char *data = stmt_bytes(q, column, &bytes);
@@ -113,10 +113,10 @@ static int read_seal(struct stmt *q, struct seal *out)
     read_numbers(q, out);
     if (!read_fixed(q, 15, out->sha256, SHA256_BYTES) || !read_signature(q, out))
         return -EBADMSG;
-    TRY(read_ids(q, 11, &out->opened));
-    TRY(read_ids(q, 12, &out->ended));
-    TRY(read_ids(q, 13, &out->begun));
-    TRY(read_ids(q, 14, &out->finished));
+    TRY(seal_ids_read(q, 11, &out->opened));
+    TRY(seal_ids_read(q, 12, &out->ended));
+    TRY(seal_ids_read(q, 13, &out->begun));
+    TRY(seal_ids_read(q, 14, &out->finished));
     return read_marks(q, 18, out);
 }
 
@@ -143,6 +143,16 @@ int seal_last(struct db *db, struct seal *out, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt q = db_query(db, SEAL_COLUMNS " ORDER BY id DESC LIMIT 1");
     return seal_row(&q, out, err);
+}
+
+int seal_pair(struct db *db, int64_t id, struct seal *before, struct seal *out, struct error *err)
+{
+    int r = id > 1 ? seal_next(db, id - 2, before, err) : 1;
+    if (r == 1)
+        r = seal_next(db, id - 1, out, err);
+    if (r < 0)
+        return r;
+    return r == 1 && out->id == id && before->id == id - 1;
 }
 
 /* ---- its hash ---- */

@@ -22,7 +22,7 @@ struct seal {
     int64_t time;
     int64_t last[PART_RANGES]; /* the highest number covered of each part, INT64_MIN: none */
     int64_t rows;
-    int64_t open; /* write sessions and sessions that are not sealed yet */
+    int64_t open;           /* write sessions and sessions that are not sealed yet */
     struct seal_ids opened; /* of the events covered: those that are left out */
     struct seal_ids ended;  /* events left out by earlier seals, now covered */
     struct seal_ids begun;  /* of the sessions covered: those that have not ended */
@@ -41,6 +41,11 @@ void seal_release(struct seal *s); /* CLEANUP(seal_release) */
 /* The seal behind number `behind` (1: read, 0: none); -EBADMSG: its columns are not those of a
  * seal; out->id is set nevertheless. */
 MUST_USE int seal_next(struct db *db, int64_t behind, struct seal *out, struct error *err);
+/* Seal `id` and the one in front of it (seal 1: SEAL_NONE).  1, 0: one of them is missing. */
+MUST_USE int seal_pair(struct db *db, int64_t id, struct seal *before, struct seal *out,
+                       struct error *err);
+/* A list of numbers as a seal has it: onto out.  -EBADMSG, -ENOMEM. */
+MUST_USE int seal_ids_read(struct stmt *q, int column, struct seal_ids *out);
 MUST_USE int seal_last(struct db *db, struct seal *out, struct error *err);
 MUST_USE int seal_store(struct db *db, const struct seal *s, struct error *err);
 /* One digest for the rows of each part: it can stand for rows that retention has dropped. */

@@ -13,6 +13,7 @@
 #include "journal/base/fd.h"
 #include "journal/db.h"
 #include "journal/schema.h"
+#include "journal/sealed.h"
 #include "journal/undo_check.h"
 #include "journal/undo_intact.h"
 #include "journal/undo_name.h"
@@ -274,6 +275,14 @@ static int make(struct maker *m)
     return m->plan->conflict_count ? 0 : order_steps(&m->rewind, m->err);
 }
 
+/* An undo believes no event that is not what it was when it was sealed, and no plan is forced. */
+static int check_sealed(struct sealed *sealed, const struct undo_plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->events.count; i++)
+        TRY(sealed_check(sealed, plan->events.list[i], err));
+    return 0;
+}
+
 /* One round: what is picked, as a plan. */
 static int plan_picked(struct history *h, int root, const struct pick *pick, struct undo_plan **out,
                        struct error *err)
@@ -320,14 +329,17 @@ int plan_make(struct history *h, int root, const struct ids *ids, unsigned how, 
               struct undo_plan **out, struct error *err)
 {
     CLEANUP(undo_plan_free) struct undo_plan *plan = NULL;
+    CLEANUP(sealed_close) struct sealed *sealed = NULL;
     CLEANUP(pick_release) struct pick pick;
     int again = pick_open(&pick, ids->list, ids->count, how);
     if (again < 0)
         return no_memory(err);
     pick.aborted = aborted;
+    TRY(sealed_open(root, &sealed, err));
     do {
         undo_plan_free(&plan);
         TRY(plan_picked(h, root, &pick, &plan, err));
+        TRY(check_sealed(sealed, plan, err));
         again = plan->conflict_count ? pick_settle(&pick, h, plan, err) : 0;
         TRY(again);
     } while (again);

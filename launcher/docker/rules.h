@@ -5,7 +5,8 @@
 
 #include "launcher/docker/spec.h"
 
-/* The session's holder runs.  s: names and workspace of it.  rules: for nft -f. */
+/* The session's holder runs.  s: names and workspace of it, and its wish where its home is to be
+ * made.  rules: for nft -f. */
 MUST_USE int rules_load(const struct engine *e, const struct spec *s, const struct strbuf *rules,
                         struct error *err);
 

@@ -322,7 +322,7 @@ int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
         LOAD_RULES " || exit\n"
                    "[ \"$(stat -c %u:%g " HOME ")\" = \"$0\" ] || chown -hR \"$0\" " HOME;
     static const char *const powers[] = {"NET_ADMIN", "CHOWN"};
-    const bool home = s->wish->keep_home;
+    const bool home = s->wish && s->wish->keep_home; /* a session that runs has it already */
     char owner[32];
     snprintf(owner, sizeof owner, "%u:%u", s->workspace->owner, s->workspace->group);
     const char *const load[] = {"/bin/sh", "-c", home ? giving : loading, owner};

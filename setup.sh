@@ -74,6 +74,7 @@ readonly test_needs=(
     'tool ip iproute2'
     'tool slirp4netns slirp4netns'
     'tool openssl openssl'
+    'tool curl curl'
     'tool squid squid-openssl'
     'tool mkfs.ext4 e2fsprogs'
     'tool mkfs.xfs xfsprogs'

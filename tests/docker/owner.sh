@@ -45,7 +45,7 @@ as_owner history --session claude-code-env >"$work/out"
 grep -q Projects/made "$work/out" || fail "it is not in the history"
 
 # the daemon dies: only root could give the container its mount again
-daemon=$(as_owner status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
+daemon=$(as_owner status --json | sed -n 's/.*"mount":{[^}]*"pid":\([0-9]*\).*/\1/p')
 kill -9 "$daemon"
 until_true "a session outlives its mount" nothing_runs
 grep -q 'its mount is lost' "$work/home/workspace/.ccfs/daemon.log" || fail "it does not say why"

@@ -100,7 +100,7 @@ one_line() {
 }
 
 daemon_pid() {
-    "$CCFS" -w "$raw" status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p'
+    "$CCFS" -w "$raw" status --json | sed -n 's/.*"mount":{[^}]*"pid":\([0-9]*\).*/\1/p'
 }
 
 mountpoint_now() {

@@ -318,6 +318,12 @@ static bool must_follow(const struct rewind *r, const struct event *e, enum fate
            thing_of(r, e->object) || thing_of(r, e->replaced);
 }
 
+/* A removal that was settled after a kill does not tell how what lives on was left. */
+static bool has_names_left(const struct event *e)
+{
+    return e->op == OP_UNLINK && e->before.nlink > 1;
+}
+
 static int note_states(struct rewind *r, const struct event *e, struct error *err)
 {
     struct thing *t = thing_make(r, e->object);
@@ -327,7 +333,7 @@ static int note_states(struct rewind *r, const struct event *e, struct error *er
         thing_see(t, has_begun(e) ? &e->before : &e->after, e->op);
     if (t)
         thing_see_first(t, &e->before, e->id);
-    if (t && has_two_ends(e->op))
+    if (t && (has_two_ends(e->op) || has_names_left(e)))
         thing_see_before(t, e->before);
     t = has_two_ends(e->op) ? thing_make(r, e->replaced) : NULL; /* it may have other names */
     if (t)

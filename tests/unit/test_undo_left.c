@@ -119,11 +119,44 @@ static void who_edits_it_after_the_kill_is_seen_all_the_same(void **state)
     }
 }
 
+/* g2 goes, and g has another change time, which no event tells. */
+static void remove_one_name(struct mediator *m)
+{
+    struct change change = CHANGE_NONE;
+    struct change_spec spec = {.op = OP_UNLINK, .path = "g2"};
+    assert_int_equal(attr_read(m->root, "g2", &spec.before), 0);
+    assert_int_equal(journal_begin(m->journal, &spec, &change, NULL), 0);
+    assert_int_equal(unlinkat(m->root, "g2", 0), 0);
+}
+
+static void a_name_of_several_that_went_with_the_kill_is_in_nobodys_way(void **state)
+{
+    uint64_t written = 0;
+    struct mediator m = given_a_change(&written);
+    (void)state;
+    do_link(&m, "g", "g2");
+    const uint64_t linked = m.last;
+    journal_close(&m.journal);
+    pid_t child = fork();
+    if (child == 0) {
+        mediator_reopen(&m);
+        remove_one_name(&m);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    mediator_reopen(&m);
+    undo_range(&m, written, linked + 100);
+    assert_file_is(m.root, "g", "first\n", 6);
+    assert_false(test_exists(m.root, "g2"));
+    mediator_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_linked_and_not_replaced_is_undone),
         cmocka_unit_test(it_is_nobodys_change_between_two_events_either),
+        cmocka_unit_test(a_name_of_several_that_went_with_the_kill_is_in_nobodys_way),
         cmocka_unit_test(who_edits_it_after_the_kill_is_seen_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

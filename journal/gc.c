@@ -130,6 +130,8 @@ int gc_run(struct journal *j, const struct gc_limits *limits, struct actor_ref w
         .result = &result,
     };
     journal_gc_begin(j);
+    if (!dry_run)
+        journal_use_reserve(j);
     int r = run(&g, who, dry_run, err);
     if (r == 0)
         r = gc_pack(&g, dry_run, err);

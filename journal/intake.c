@@ -67,6 +67,7 @@ struct intake {
     bool called;             /* under lock: the writer shall not sleep */
     bool guarded;            /* a store may want room: intake_guard.h */
     struct error shut;       /* under lock: code 0 while open */
+    bool changes_only;       /* under lock: shut for these */
 };
 
 /* Of all intakes of this process; only that it moved says something. */
@@ -379,6 +380,12 @@ static int shut_error(const struct intake *in, struct error *err)
     return -in->shut.code;
 }
 
+/* Under lock, while it is shut. */
+static bool is_refused(const struct intake *in, enum intake_wish wish)
+{
+    return wish == INTAKE_CHANGE || (wish == INTAKE_UNDO && !in->changes_only);
+}
+
 /* Under lock: 0 once there is room. */
 static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wish,
                          struct error *err)
@@ -386,14 +393,14 @@ static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wis
     struct timespec end = from_now(REPORT_WAIT_MS);
     for (;;) {
         bool room = has_room(in, bytes);
-        if (in->shut.code && (wish == INTAKE_CHANGE || !room))
+        if (in->shut.code && (is_refused(in, wish) || (!room && !in->changes_only)))
             return shut_error(in, err);
         if (room)
             return 0;
         in->called = true;
         pthread_cond_signal(&in->work);
         int r = 0;
-        if (wish == INTAKE_CHANGE)
+        if (wish != INTAKE_REPORT)
             pthread_cond_wait(&in->room, &in->lock);
         else
             r = pthread_cond_timedwait(&in->room, &in->lock, &end);
@@ -463,14 +470,25 @@ void intake_finish(struct record *r, enum record_state state)
 
 /* ---- the door, and the writer's bed ---- */
 
-void intake_shut(struct intake *in, const struct error *why)
+static void shut(struct intake *in, const struct error *why, bool changes_only)
 {
     pthread_mutex_lock(&in->lock);
     in->shut = *why;
+    in->changes_only = changes_only;
     if (in->shut.code == 0)
         in->shut.code = EIO;
     pthread_cond_broadcast(&in->room);
     pthread_mutex_unlock(&in->lock);
+}
+
+void intake_shut(struct intake *in, const struct error *why)
+{
+    shut(in, why, false);
+}
+
+void intake_shut_for_changes(struct intake *in, const struct error *why)
+{
+    shut(in, why, true);
 }
 
 void intake_reopen(struct intake *in)
@@ -526,7 +544,7 @@ int intake_wait_for_tail(struct intake *in, uint64_t position, int timeout_ms, s
             reached = intake_tail(in);
             end = from_now(timeout_ms);
         }
-        if (in->shut.code) {
+        if (in->shut.code && !in->changes_only) {
             r = shut_error(in, err);
         } else {
             in->called = true;

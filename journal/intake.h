@@ -59,6 +59,7 @@ void intake_close(struct intake **in);
 /* How a reservation behaves where there is no room, or the intake is shut. */
 enum intake_wish {
     INTAKE_CHANGE, /* waits for room; refused while shut: no journal, no write */
+    INTAKE_UNDO,   /* the same, but taken while it is shut for changes only */
     INTAKE_REPORT, /* of what happened anyway: taken while there is room, waits for seconds at most
                     */
 };
@@ -79,6 +80,8 @@ void intake_finish(struct record *r, enum record_state state);
 
 /* No changes are taken any more, for this reason, until it is reopened. */
 void intake_shut(struct intake *in, const struct error *why);
+/* The same for changes; the writer still stores all else (reserve.h). */
+void intake_shut_for_changes(struct intake *in, const struct error *why);
 void intake_reopen(struct intake *in);
 int intake_health(struct intake *in, struct error *err); /* 0, or why it is shut */
 

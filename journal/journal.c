@@ -80,6 +80,12 @@ static int check_known(const struct change_spec *spec, struct error *err)
     return error_set(err, -spec->who.error, "find out who asks for a change, so it was refused");
 }
 
+/* An undo gives back what was there: also on a full disk, as long as the reserve lasts. */
+static enum intake_wish wish_of(const struct change_spec *spec)
+{
+    return spec->op == OP_UNDO || (spec->flags & EVENT_BY_UNDO) ? INTAKE_UNDO : INTAKE_CHANGE;
+}
+
 int journal_begin(struct journal *j, const struct change_spec *spec, struct change *change,
                   struct error *err)
 {
@@ -88,7 +94,7 @@ int journal_begin(struct journal *j, const struct change_spec *spec, struct chan
     TRY(check_known(spec, err));
     if (is_copied(spec->kept))
         durable_note(j->durable, spec->version, true);
-    TRY(journal_event_put(j, RECORD_CHANGE, &e, INTAKE_CHANGE, &r, err));
+    TRY(journal_event_put(j, RECORD_CHANGE, &e, wish_of(spec), &r, err));
     FAULT_POINT("begin_filled");
     struct change begun = {
         .journal = j,

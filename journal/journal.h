@@ -186,7 +186,10 @@ void journal_write_nothing(struct journal *j, uint64_t event);
 
 /* Everything recorded so far is in SQLite when it returns. */
 MUST_USE int journal_drain(struct journal *j, struct error *err);
-/* 0, or the reason (-errno, sentence) why the journal takes nothing any more. */
+/* Before something that gives room back (gc, an undo) and has to be recorded first: on a disk that is
+ * all but full it gets what was kept for that (reserve.h), and changes are refused meanwhile. */
+void journal_use_reserve(struct journal *j);
+/* 0, or the reason (-errno, sentence) why the journal takes no change any more. */
 int journal_health(struct journal *j, struct error *err);
 
 #endif

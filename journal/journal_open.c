@@ -48,6 +48,18 @@ static void discard_idle(void *context, uint64_t version)
 
 /* ---- its parts ---- */
 
+static bool spend_reserve(void *context)
+{
+    struct journal *j = context;
+    return reserve_spend(&j->reserve);
+}
+
+static bool has_reserve(void *context)
+{
+    struct journal *j = context;
+    return reserve_is_there(&j->reserve);
+}
+
 static int memory_make(struct journal *j, struct error *err)
 {
     j->notes = notes_new();
@@ -78,6 +90,7 @@ static int parts_open(struct journal *j, int root, struct error *err)
     TRY(j->state);
     j->lock = journal_lock_take(j->state, err);
     TRY(j->lock);
+    TRY(reserve_open(j->state, &j->reserve, err));
     TRY(journal_database_open(j->state, DB_WRITE, &j->db, err));
     TRY(intake_create(j->state, INTAKE_RING_BYTES, err));
     TRY(intake_open(j->state, &j->intake, err));
@@ -88,6 +101,8 @@ static int parts_open(struct journal *j, int root, struct error *err)
         .before_drain = before_drain,
         .after_batch = after_batch,
         .idle = discard_idle,
+        .make_room = spend_reserve,
+        .has_room = has_reserve,
         .context = j,
     };
     return writer_open(j->db, j->intake, hook, &j->writer, err);
@@ -109,6 +124,7 @@ static void parts_close(struct journal **at)
     intake_close(&j->intake);
     vault_close(&j->vault);
     db_close(&j->db);
+    reserve_close(&j->reserve);
     fd_close(&j->lock);
     fd_close(&j->state);
     pthread_mutex_destroy(&j->vault_hold);
@@ -125,6 +141,7 @@ int journal_open(int root, struct journal **out, struct error *err)
     int64_t last = 0;
     j->root = root;
     j->state = -1;
+    j->reserve = RESERVE_NONE;
     j->lock = -1;
     pthread_mutex_init(&j->vault_hold, NULL);
     pthread_mutex_init(&j->gc_runs, NULL);
@@ -247,6 +264,11 @@ void journal_set_durability(struct journal *j, enum durability d)
 int journal_make_durable(struct journal *j, struct error *err)
 {
     return durable_all(j->durable, err);
+}
+
+void journal_use_reserve(struct journal *j)
+{
+    reserve_spend_if_tight(&j->reserve);
 }
 
 int journal_health(struct journal *j, struct error *err)

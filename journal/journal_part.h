@@ -13,6 +13,7 @@
 #include "journal/journal.h"
 #include "journal/notes.h"
 #include "journal/record.h"
+#include "journal/reserve.h"
 #include "journal/sealer.h"
 #include "journal/writer.h"
 
@@ -26,6 +27,7 @@ struct journal {
     struct notes *notes;
     struct writer *writer;
     struct durable *durable;
+    struct reserve reserve;
     enum durability durability;
     struct sealer *sealer;         /* the writer's, while its thread runs */
     struct hasher *_Atomic hasher; /* NULL: none was asked for */

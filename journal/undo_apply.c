@@ -360,6 +360,7 @@ static int do_steps(struct work *w, const struct steps *steps, struct error *err
 int undo_run(struct work *w, struct db *db, const struct undo_plan *plan, uint64_t aborted,
              struct error *err)
 {
+    journal_use_reserve(w->journal);
     TRY(announce(w, err));
     TRY(store_plan(w, db, &plan->steps, aborted, err));
     FAULT_POINT("undo_stored");

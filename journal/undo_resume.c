@@ -99,8 +99,10 @@ int undo_resume(struct journal *j, int root, unsigned *finished, struct error *e
     w.root = root;
     w.resumed = true;
     TRY(next_unfinished(db, &w.undo, err));
-    if (w.undo)
+    if (w.undo) {
+        journal_use_reserve(j);
         TRY(work_open(&w, err));
+    }
     while (w.undo) {
         int r = resume_one(&w, db, err);
         if (r < 0)

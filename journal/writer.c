@@ -108,7 +108,8 @@ static void after_batch(struct writer *w)
         w->hook.after_batch(w->hook.context);
 }
 
-/* Up to where it reached at the beginning: who followed whoever adds to it would commit record by record. */
+/* Up to where it reached at the beginning: who followed whoever adds to it would commit record by
+ * record. */
 int writer_drain(struct writer *w, struct error *err)
 {
     const uint64_t end = intake_head(w->in);
@@ -140,18 +141,44 @@ static void nap(struct writer *w)
         nanosleep(&t, NULL);
 }
 
+static int drain_with_reserve(struct writer *w, struct error *err)
+{
+    int r = writer_drain(w, err);
+    if (r != -ENOSPC || !w->hook.make_room(w->hook.context))
+        return r;
+    *err = ERROR_NONE;
+    return writer_drain(w, err);
+}
+
+static void start_to_fail(struct writer *w, const struct error *err)
+{
+    if (!w->failing)
+        log_error(err);
+    w->failing = true;
+}
+
+static void shut_for_changes(struct writer *w)
+{
+    struct error err = ERROR_NONE;
+    error_say(&err, ENOSPC,
+              "hardly any room for the journal: nothing is changed until there is more; free space "
+              "on the workspace's filesystem");
+    start_to_fail(w, &err);
+    intake_shut_for_changes(w->in, &err);
+}
+
 static void drain_or_shut(struct writer *w)
 {
     struct error err = ERROR_NONE;
-    int r = writer_drain(w, &err);
+    int r = drain_with_reserve(w, &err);
     if (r == -EBUSY) /* another connection writes: not an illness, the queue waits */
         return;
     if (r < 0) {
-        if (!w->failing)
-            log_error(&err);
-        w->failing = true;
+        start_to_fail(w, &err);
         intake_shut(w->in, &err);
         nap(w);
+    } else if (!w->hook.has_room(w->hook.context)) {
+        shut_for_changes(w);
     } else if (w->failing) {
         w->failing = false;
         intake_reopen(w->in);

@@ -3,9 +3,12 @@
  * One thread owns the connection.  It takes records in the order of reservation, up to the first
  * that is still pending, a batch in one transaction; room in the intake is free once the batch is
  * committed. What SQLite cannot take (no room, I/O error) stays queued, shuts the intake, and is
- * tried again each second. */
+ * tried again each second.  Where it finds no room the reserve is spent first: then the intake is
+ * shut for changes only, until the reserve is there again. */
 #ifndef JOURNAL_WRITER_H
 #define JOURNAL_WRITER_H
+
+#include <stdbool.h>
 
 #include "journal/base/error.h"
 #include "journal/db.h"
@@ -19,6 +22,8 @@ struct writer_hook {
     void (*before_drain)(void *context);
     void (*after_batch)(void *context);
     void (*idle)(void *context, uint64_t version); /* what it holds is not needed */
+    bool (*make_room)(void *context); /* on a full disk: whether to try at once again */
+    bool (*has_room)(void *context);  /* may changes be taken? */
     void *context;
 };
 

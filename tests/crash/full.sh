@@ -86,6 +86,13 @@ fill() { # FILE
     head -c 2G /dev/zero >"$1" 2>/dev/null || true
 }
 
+# What is refused meanwhile is on record, and can be read.
+then_refusals_are_recorded() { # WHAT
+    { echo no >"$mnt/imports/refused"; } 2>/dev/null && fail "$1: imports can be written"
+    [[ $(ccfs history --outcome denied --json imports/refused) == *'"denied"'* ]] ||
+        fail "$1: a refusal on a full disk is not on record"
+}
+
 # A load on a full disk: whatever it gets or does not get, nothing that was there is lost.
 then_a_full_disk_loses_nothing() { # WHAT FILLER
     given_tree "$seed"
@@ -97,6 +104,7 @@ then_a_full_disk_loses_nothing() { # WHAT FILLER
     fi
     "$load" "$mnt/Projects/load" $((seed + 1)) 2 2
     daemon_lives || fail "$1: the daemon ended: $(tail -n 3 "$raw/.ccfs/daemon.log")"
+    then_refusals_are_recorded "$1"
     rm -f "$2"
     until_it_takes "$mnt/Projects/load/again"
     "$load" "$mnt/Projects/load" $((seed + 2)) steps 100

@@ -386,7 +386,7 @@ static void a_full_disk_refuses_changes_and_records_again_when_there_is_room(voi
     assert_int_equal(err.code, ENOSPC);
     assert_non_null(strstr(err.message, "free space"));
     assert_int_equal(journal_health(j, NULL), -ENOSPC);
-    assert_int_equal(journal_drain(j, NULL), -ENOSPC);
+    assert_int_equal(journal_drain(j, NULL), 0); /* into the reserve */
     assert_int_equal(unlinkat(root, "filler", 0), 0);
     for (int i = 0; i < 100 && journal_health(j, NULL) < 0; i++)
         usleep(50000);

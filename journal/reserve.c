@@ -1,0 +1,88 @@
+/* reserve.c - see reserve.h. */
+#include "journal/reserve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "journal/base/fd.h"
+
+#define RETAKE_BYTES (RESERVE_BYTES + RESERVE_BYTES / 2) /* it is not taken from the last room */
+
+/* What the filesystem could give us; in doubt nothing. */
+static uint64_t room(const struct reserve *r)
+{
+    struct statvfs s;
+    if (fstatvfs(r->fd, &s) < 0)
+        return 0;
+    return (uint64_t)(geteuid() == 0 ? s.f_bfree : s.f_bavail) * s.f_frsize;
+}
+
+/* Under lock.  Some filesystems have freed blocks only when that is on the disk. */
+static void make_empty(struct reserve *r)
+{
+    (void)!ftruncate(r->fd, 0);
+    (void)fsync(r->fd);
+    r->whole = false;
+}
+
+/* Under lock. */
+static void make_whole(struct reserve *r)
+{
+    r->whole = room(r) >= RETAKE_BYTES && fallocate(r->fd, 0, 0, RESERVE_BYTES) == 0;
+    if (!r->whole)
+        make_empty(r);
+}
+
+int reserve_open(int state, struct reserve *out, struct error *err)
+{
+    struct stat st;
+    out->fd =
+        openat(state, "reserve", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (out->fd < 0 && errno == ENOSPC)
+        return 0; /* not even a name */
+    if (out->fd < 0 || fstat(out->fd, &st) < 0)
+        return error_set(err, errno, "open the journal's reserve");
+    if (!S_ISREG(st.st_mode))
+        return error_say(err, EBADMSG, ".ccfs/reserve is no file; move it away");
+    out->whole = (uint64_t)st.st_blocks * 512 >= RESERVE_BYTES;
+    if (out->whole)
+        reserve_spend_if_tight(out);
+    else
+        make_whole(out);
+    return 0;
+}
+
+void reserve_close(struct reserve *r)
+{
+    fd_close(&r->fd);
+}
+
+bool reserve_spend(struct reserve *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool had = r->whole;
+    if (had)
+        make_empty(r);
+    pthread_mutex_unlock(&r->lock);
+    return had;
+}
+
+void reserve_spend_if_tight(struct reserve *r)
+{
+    if (r->fd >= 0 && room(r) < RESERVE_BYTES / 2)
+        (void)reserve_spend(r);
+}
+
+bool reserve_is_there(struct reserve *r)
+{
+    pthread_mutex_lock(&r->lock);
+    if (!r->whole && r->fd >= 0)
+        make_whole(r);
+    bool there = r->whole || r->fd < 0; /* without one it is as without this file */
+    pthread_mutex_unlock(&r->lock);
+    return there;
+}

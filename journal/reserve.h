@@ -1,0 +1,37 @@
+/* reserve.h - private to journal/: room on the disk that is taken while there is some.
+ *
+ * A full disk must not keep the journal from recording what it refused, nor retention and undo from
+ * giving room back, and these write first.  So a file (.ccfs/reserve) holds blocks that nobody else
+ * can have; when SQLite finds none it is made empty, and as long as it is empty no change is taken.
+ *
+ *   whole ── spend ──► empty ── retake, once there is more room than it takes ──► whole
+ *
+ * Threads: any. */
+#ifndef JOURNAL_RESERVE_H
+#define JOURNAL_RESERVE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "journal/base/error.h"
+
+#define RESERVE_BYTES (8 << 20)
+
+struct reserve {
+    int fd;
+    pthread_mutex_t lock;
+    bool whole; /* under lock */
+};
+#define RESERVE_NONE ((struct reserve){.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER})
+
+/* state: .ccfs.  Where the disk is all but full it is empty from the beginning. */
+MUST_USE int reserve_open(int state, struct reserve *out, struct error *err);
+void reserve_close(struct reserve *r);
+/* true: there is room now that was not there before. */
+bool reserve_spend(struct reserve *r);
+/* The same, if hardly anything else is left. */
+void reserve_spend_if_tight(struct reserve *r);
+/* It is whole, or could be made so. */
+bool reserve_is_there(struct reserve *r);
+
+#endif

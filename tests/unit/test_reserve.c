@@ -1,0 +1,192 @@
+/* test_reserve.c - on a full disk nothing is changed, and whatever is refused, dropped or taken
+ * back is recorded all the same.
+ *
+ * The disk is a small one of its own, in memory: without root there is none, and the tests are
+ * skipped. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/gc.h"
+#include "journal/reserve.h"
+#include "tests/support/mediator.h"
+#include "tests/support/rows.h"
+#include "tests/support/sound.h"
+#include "tests/support/test.h"
+
+static struct mediator m;
+static char disk[64];
+static bool mounted;
+static uint64_t removal; /* of "old" */
+
+static int make_disk(void **state)
+{
+    (void)state;
+    close(test_folder_make(disk, sizeof disk));
+    mounted = mount("none", disk, "tmpfs", 0, "size=64m") == 0;
+    if (mounted) {
+        setenv("TMPDIR", disk, 1);
+        mediator_open(&m);
+    }
+    return 0;
+}
+
+static int remove_disk(void **state)
+{
+    (void)state;
+    unsetenv("TMPDIR");
+    if (mounted) {
+        mediator_close(&m);
+        umount2(disk, MNT_DETACH);
+    }
+    test_folder_remove(disk);
+    return 0;
+}
+
+static void fill_disk(void)
+{
+    static const char block[4096];
+    int fd = openat(m.root, "filler", O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, block, sizeof block) > 0)
+        ;
+    close(fd);
+}
+
+static void free_disk(void)
+{
+    assert_int_equal(unlinkat(m.root, "filler", 0), 0);
+}
+
+/* The writer looks again several times a second. */
+static void wait_for_health(int wanted)
+{
+    const struct timespec moment = {.tv_nsec = 50000000};
+    for (int i = 0; i < 400 && journal_health(m.journal, NULL) != wanted; i++)
+        nanosleep(&moment, NULL);
+    assert_int_equal(journal_health(m.journal, NULL), wanted);
+}
+
+static int64_t reserved(void)
+{
+    struct stat st;
+    assert_int_equal(fstatat(m.root, ".ccfs/reserve", &st, 0), 0);
+    return (int64_t)st.st_blocks * 512;
+}
+
+static void refuse(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[600];
+        snprintf(name, sizeof name, "%0500d", i);
+        const struct change_spec spec = {.op = OP_OPEN, .path = name};
+        journal_note(m.journal, &spec, OUTCOME_DENIED, EACCES, "no");
+        if (i % 500 == 0)
+            (void)!journal_drain(m.journal, NULL);
+    }
+}
+
+static void given_a_full_disk(void)
+{
+    if (!mounted)
+        skip();
+    assert_true(reserved() >= RESERVE_BYTES);
+    do_create(&m, "older", "what was there");
+    do_unlink(&m, "older");
+    do_create(&m, "old", "what was there");
+    removal = do_unlink(&m, "old");
+    assert_int_equal(journal_drain(m.journal, NULL), 0);
+    fill_disk();
+    refuse(4000); /* until the database has to grow */
+    wait_for_health(-ENOSPC);
+    assert_int_equal(reserved(), 0);
+}
+
+static int try_a_change(void)
+{
+    struct change change = CHANGE_NONE;
+    const struct change_spec spec = {.op = OP_MKDIR, .path = "new"};
+    int r = journal_begin(m.journal, &spec, &change, NULL);
+    journal_abandon(&change);
+    return r;
+}
+
+static void refusals_are_on_record_and_changes_refused(void **state)
+{
+    (void)state;
+    given_a_full_disk();
+    assert_int_equal(try_a_change(), -ENOSPC);
+    refuse(100);
+    assert_int_equal(journal_drain(m.journal, NULL), 0);
+    assert_true(rows_ask(m.path, "SELECT sum(count) FROM event WHERE outcome = 1") == 4100);
+    assert_int_equal(try_a_change(), -ENOSPC);
+    free_disk();
+    wait_for_health(0);
+    assert_true(reserved() >= RESERVE_BYTES);
+    do_mkdir(&m, "new");
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+static void what_was_deleted_comes_back(void **state)
+{
+    (void)state;
+    given_a_full_disk();
+    undo_range(&m, removal, removal);
+    assert_int_equal(faccessat(m.root, "old", F_OK, 0), 0);
+    assert_int_equal(rows_ask(m.path, "SELECT count(*) FROM undo WHERE state = 2"), 1);
+    free_disk();
+    wait_for_health(0);
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+static void old_contents_are_dropped(void **state)
+{
+    (void)state;
+    const struct gc_limits limits = {.vault_count = 1};
+    struct gc_result result;
+    struct error err = ERROR_NONE;
+    given_a_full_disk();
+    if (gc_run(m.journal, &limits, (struct actor_ref){0}, false, &result, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(result.versions, 1);
+    free_disk();
+    wait_for_health(0);
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+static void it_opens_on_a_full_disk(void **state)
+{
+    (void)state;
+    if (!mounted)
+        skip();
+    uint64_t event = do_mkdir(&m, "d");
+    fill_disk();
+    mediator_reopen(&m);
+    wait_for_health(-ENOSPC);
+    undo_range(&m, event, event);
+    free_disk();
+    wait_for_health(0);
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+#define STORY(f) cmocka_unit_test_setup_teardown(f, make_disk, remove_disk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(refusals_are_on_record_and_changes_refused),
+        STORY(what_was_deleted_comes_back),
+        STORY(old_contents_are_dropped),
+        STORY(it_opens_on_a_full_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

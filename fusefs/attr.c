@@ -105,17 +105,20 @@ static int set_size(struct setting *s, uint64_t handle, const struct attr_change
 {
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     struct handle *own = handle ? handle_get(&s->fs->handles, handle) : NULL;
-    bool kill = wish->wish & ATTR_WISH_KILL_SETID;
+    struct truncation what = {.size = (int64_t)wish->size,
+                              .kill_setid = wish->wish & ATTR_WISH_KILL_SETID,
+                              .alone = s->alone};
     TRY(turn_take(s->fs, s->node, &turn));
-    if (own && own->writable && own->file == turn.file)
-        return truncate_file(s->fs, s->caller, turn.file, own->fd, own, wish->size, kill,
-                             s->alone);
+    if (own && own->writable && own->file == turn.file) {
+        what.own = own;
+        return truncate_file(s->fs, s->caller, turn.file, own->fd, &what, NULL);
+    }
     CLEANUP(fd_close) int fd = node_open(s->fs->nodes, s->node, O_RDWR | O_NONBLOCK);
     if (fd == -EACCES)
         fd = node_open(s->fs->nodes, s->node, O_WRONLY | O_NONBLOCK);
     if (fd < 0)
         return fd;
-    return truncate_file(s->fs, s->caller, turn.file, fd, NULL, wish->size, kill, s->alone);
+    return truncate_file(s->fs, s->caller, turn.file, fd, &what, NULL);
 }
 
 /* A file's pages belong to its content, not to the time that it is given. */

@@ -109,9 +109,10 @@ static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct n
     CLEANUP(fd_close) int fd = open_backing(fs, node, data_wish(flags), &now);
     if (fd < 0)
         return fd;
+    const struct truncation what = {.kill_setid = kill_setid, .alone = alone};
     if (flags & O_TRUNC)
-        TRY(truncate_file(fs, caller, turn.file, fd, NULL, 0, kill_setid, alone));
-    return data_hand_out(&turn, caller, fd_take(&fd), flags, flags & O_TRUNC ? NULL : &now, out);
+        TRY(truncate_file(fs, caller, turn.file, fd, &what, &now));
+    return data_hand_out(&turn, caller, fd_take(&fd), flags, now.mode ? &now : NULL, out);
 }
 
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,

@@ -72,6 +72,14 @@ static bool is_passed(struct fusefs *fs, const struct node *node)
     return passed;
 }
 
+static bool has_known_pages(struct fusefs *fs, const struct node *node)
+{
+    pthread_mutex_lock(&fs->nodes->lock);
+    bool known = !node->passed && is_known(&node->seen);
+    pthread_mutex_unlock(&fs->nodes->lock);
+    return known;
+}
+
 static bool move_on(struct fusefs *fs, struct node *node, const struct seen *now)
 {
     pthread_mutex_lock(&fs->nodes->lock);
@@ -100,7 +108,7 @@ int fresh_folder(struct fusefs *fs, struct node *node, bool *same)
 void fresh_before(struct fusefs *fs, struct node *node, int fd)
 {
     struct seen now;
-    if (is_passed(fs, node) || !see(fd, &now))
+    if (!has_known_pages(fs, node) || !see(fd, &now))
         return;
     pthread_mutex_lock(&fs->nodes->lock);
     bool behind = is_known(&node->seen) && !is_same(&node->seen, &now);

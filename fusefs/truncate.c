@@ -1,7 +1,7 @@
 /* truncate.c - see truncate.h.
  *
- * The cheapest way to keep the tail that is right: a clone, a small copy, a swap of the whole inode into
- * the vault (nothing is copied), else a copy of the tail. */
+ * The cheapest way to keep the tail that is right: a clone, a small copy, a swap of the whole inode
+ * into the vault (nothing is copied), else a copy of the tail. */
 #include "fusefs/truncate.h"
 
 #include <errno.h>
@@ -37,7 +37,8 @@ static int keep_pieces(const struct cut *cut, int blocks, char *buffer, struct e
 {
     int64_t end = (int64_t)cut->spec.before.size;
     size_t n;
-    for (int64_t at = cut->size; at < end && (n = fd_next_data(cut->fd, &at, end, TAIL_CHUNK)) > 0;) {
+    for (int64_t at = cut->size;
+         at < end && (n = fd_next_data(cut->fd, &at, end, TAIL_CHUNK)) > 0;) {
         int r = fd_pread_all(cut->fd, buffer, n, at);
         if (r < 0)
             return error_set(err, -r, "reading what is about to be cut off");
@@ -61,13 +62,14 @@ static int keep_tail(struct cut *cut, struct error *err)
     return r;
 }
 
-/* One name, no other handle, nothing left of the old content, and an owner whom we can give a file to: a
- * new inode can take its place. */
+/* One name, no other handle, nothing left of the old content, and an owner whom we can give a file
+ * to: a new inode can take its place. */
 static bool can_swap(const struct cut *cut)
 {
     bool owner = cut->fs->act_as_caller ||
                  (cut->spec.before.uid == cut->fs->uid && cut->spec.before.gid == cut->fs->gid);
-    return cut->size == 0 && owner && cut->file->through == 0 && cut->spec.before.nlink == 1 && !node_in_vault(cut->fs->nodes, cut->node) &&
+    return cut->size == 0 && owner && cut->file->through == 0 && cut->spec.before.nlink == 1 &&
+           !node_in_vault(cut->fs->nodes, cut->node) &&
            !file_is_open(&cut->fs->handles, cut->node, cut->own);
 }
 
@@ -119,7 +121,8 @@ static void keep_folder_time(const struct place *at, const struct attr *before)
     utimensat(at->dir, "", times, AT_EMPTY_PATH);
 }
 
-/* An empty file with the old one's metadata, made beside the versions and moved over the old name. */
+/* An empty file with the old one's metadata, made beside the versions and moved over the old name.
+ */
 static int swap_inode(struct cut *cut, const struct place *at, struct error *err)
 {
     struct fusefs *fs = cut->fs;
@@ -177,7 +180,7 @@ static int apply(struct cut *cut, struct error *err)
 }
 
 int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *file, int fd,
-                  const struct handle *own, int64_t size, bool kill_setid, bool alone)
+                  const struct truncation *what, struct attr *after)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
     char path[PLACE_PATH_MAX];
@@ -185,14 +188,17 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
     struct node *node = file->node;
     writing_settle(fs, file, fd);
     node_path(fs->nodes, node, path);
-    struct cut cut = {.fs = fs, .file = file, .node = node, .fd = fd, .own = own, .size = size};
+    int64_t size = what->size;
+    struct cut cut = {
+        .fs = fs, .file = file, .node = node, .fd = fd, .own = what->own, .size = size};
     cut.spec = spec_for(fs, caller, OP_TRUNCATE, path);
     int r = keep_what_is_seen(&cut, &err);
     int64_t old = (int64_t)cut.spec.before.size;
-    struct range range = size < old ? (struct range){size, old - size} : (struct range){old, size - old};
+    struct range range =
+        size < old ? (struct range){size, old - size} : (struct range){old, size - old};
     cut.spec.ranges = &range;
     cut.spec.range_count = 1;
-    if (r == 0 && cut.swap && !alone)
+    if (r == 0 && cut.swap && !what->alone)
         return -EAGAIN; /* nothing is kept yet */
     if (r == 0)
         r = journal_begin(fs->journal, &cut.spec, &change, &err);
@@ -209,10 +215,13 @@ int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *f
         journal_fail_left(&change, -r, fd, "");
         return r;
     }
-    if (kill_setid)
+    if (what->kill_setid)
         caller_drop_setid(fd, cut.spec.before.mode);
-    struct attr after;
-    journal_confirm(&change, attr_read(fd, "", &after) < 0 ? NULL : &after);
-    unseen_renew(fs, file, fd, fs->copy_limit); /* whoever writes unseen does so behind this event */
+    struct attr seen = {0};
+    journal_confirm(&change, attr_read(fd, "", &seen) < 0 ? NULL : &seen);
+    if (after)
+        *after = seen;
+    unseen_renew(fs, file, fd,
+                 fs->copy_limit); /* whoever writes unseen does so behind this event */
     return 0;
 }

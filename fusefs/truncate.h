@@ -4,11 +4,18 @@
 
 #include "fusefs/fs.h"
 
+struct truncation {
+    const struct handle *own; /* that the descriptor belongs to, or NULL */
+    int64_t size;             /* new */
+    bool kill_setid;
+    bool alone; /* the gate is held for writing */
+};
+
 /* file: entered.  fd: of it, readable and writable; when the inode is swapped it is made to mean the new
- * one.  own: the handle that fd belongs to, or NULL.  The zone was checked.
- * alone: the gate is held for writing.  -EAGAIN: it has to be, for another inode is to take the old one's
- * place, which an operation on its name or its metadata must not meet half-way. */
+ * one.  The zone was checked.  after: how it looks then (mode 0: not known); NULL where nobody asks.
+ * -EAGAIN: it has to be done alone, for another inode is to take the old one's place, which an operation on
+ * its name or its metadata must not meet half-way. */
 int truncate_file(struct fusefs *fs, const struct caller *caller, struct file *file, int fd,
-                  const struct handle *own, int64_t size, bool kill_setid, bool alone);
+                  const struct truncation *what, struct attr *after);
 
 #endif

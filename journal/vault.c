@@ -261,34 +261,15 @@ static int fill(struct vault *v, int from, int to, int64_t size, int64_t copy_li
     return vault_finish(to, *out, size);
 }
 
-/* A file without a name, so that only a complete one gets it. */
-static int nameless(int folder)
+/* A name that no event knows is no version yet, complete or not: what a crash leaves of it is discarded. */
+static int make(struct vault *v, int folder, const char *name, int from, int64_t size,
+                int64_t copy_limit, enum kept *out)
 {
-    int fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return fd < 0 ? -errno : fd;
-}
-
-static int give_name(int fd, int folder, const char *name)
-{
-    char link[32];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, link, folder, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
-/* For filesystems without O_TMPFILE: another name first. */
-static int copy_by_rename(struct vault *v, int folder, const char *name, int from, int64_t size,
-                          int64_t copy_limit, enum kept *out)
-{
-    char other[24];
-    snprintf(other, sizeof other, "%s.part", name);
-    CLEANUP(fd_close) int to = openat(folder, other, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-    if (to < 0)
-        return -errno;
-    int r = fill(v, from, to, size, copy_limit, out);
-    if (r == 0 && renameat2(folder, other, folder, name, RENAME_NOREPLACE) < 0)
-        r = -errno;
-    if (r < 0)
-        unlinkat(folder, other, 0);
+    int flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+    CLEANUP(fd_close) int to = openat(folder, name, flags, VAULT_MADE_HERE);
+    int r = to < 0 ? -errno : fill(v, from, to, size, copy_limit, out);
+    if (to >= 0 && r < 0)
+        unlinkat(folder, name, 0);
     return r;
 }
 
@@ -298,14 +279,9 @@ int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64
     char name[VAULT_NAME];
     enum kept kept = KEPT_NONE;
     int folder = vault_place(v, version, name);
-    CLEANUP(fd_close) int to = nameless(folder);
-    int r = to;
-    if (to >= 0)
-        r = fill(v, fd, to, size, copy_limit, &kept);
-    else if (to == -EOPNOTSUPP || to == -EISDIR)
-        r = copy_by_rename(v, folder, name, fd, size, copy_limit, &kept);
-    if (r == 0 && to >= 0)
-        r = give_name(to, folder, name);
+    int r = -EFBIG;
+    if (size <= copy_limit || !atomic_load_explicit(&v->clones_not, memory_order_relaxed))
+        r = make(v, folder, name, fd, size, copy_limit, &kept);
     FAULT_POINT("vault_copied");
     if (r == -EFBIG)
         return error_say(err, EFBIG, "the file is too large to be copied into the vault");

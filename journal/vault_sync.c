@@ -75,7 +75,7 @@ int vault_finish(int fd, enum kept kept, int64_t size)
     TRY(noted);
     if (noted == 0 && fsync(fd) < 0)
         return -errno;
-    return fchmod(fd, noted ? VAULT_MADE_HERE : VAULT_ON_DISK) < 0 ? -errno : 0;
+    return noted == 0 && fchmod(fd, VAULT_ON_DISK) < 0 ? -errno : 0;
 }
 
 int vault_stands_for_inode(int fd)

@@ -17,8 +17,8 @@
 #define VAULT_MADE_HERE (S_ISVTX | 0600)
 #define VAULT_ON_DISK (S_ISVTX | 0400)
 
-/* A fresh copy or clone, before it gets its name: it is marked as made here and its sum is noted;
- * a copy that is large or cannot carry one is brought to the disk at once.  0 or -errno. */
+/* A fresh copy or clone, made with the mode VAULT_MADE_HERE: its sum is noted; a copy that is large
+ * or cannot carry one is brought to the disk at once.  0 or -errno. */
 MUST_USE int vault_finish(int fd, enum kept kept, int64_t size);
 
 struct vault_touched {

@@ -76,11 +76,12 @@ int fd_pread_all(int fd, void *data, size_t bytes, int64_t offset)
     return 0;
 }
 
-/* One run of data.  copy_file_range(2) where the filesystem has it, else through memory. */
+/* One run of data.  copy_file_range(2) where the filesystem has it, else, or where that is quicker,
+ * through memory.  1: the file became shorter meanwhile. */
 static int copy_run(int from, int to, int64_t offset, int64_t bytes)
 {
     char buffer[65536];
-    bool in_kernel = true;
+    bool in_kernel = bytes > (int64_t)sizeof buffer;
     while (bytes > 0) {
         ssize_t n = -1;
         if (in_kernel) {
@@ -104,7 +105,7 @@ static int copy_run(int from, int to, int64_t offset, int64_t bytes)
         if (n < 0)
             return -errno;
         if (n == 0)
-            return 0; /* the file became shorter meanwhile */
+            return 1;
         offset += n;
         bytes -= n;
     }
@@ -114,6 +115,7 @@ static int copy_run(int from, int to, int64_t offset, int64_t bytes)
 int fd_copy(int from, int to, int64_t size)
 {
     int64_t at = 0;
+    int64_t end = 0; /* of what was copied */
     while (at < size) {
         off_t data = lseek(from, at, SEEK_DATA);
         if (data < 0 && errno == ENXIO)
@@ -127,10 +129,12 @@ int fd_copy(int from, int to, int64_t size)
             break;
         if (hole > size)
             hole = size;
-        TRY(copy_run(from, to, data, hole - data));
+        int r = copy_run(from, to, data, hole - data);
+        TRY(r);
         at = hole;
+        end = r == 0 ? hole : end;
     }
-    return ftruncate(to, size) < 0 ? -errno : 0;
+    return end != size && ftruncate(to, size) < 0 ? -errno : 0;
 }
 
 size_t fd_next_data(int fd, int64_t *at, int64_t end, size_t most)

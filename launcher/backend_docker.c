@@ -20,7 +20,10 @@
 #include "launcher/child.h"
 #include "launcher/docker/exec.h"
 #include "launcher/docker/keeper.h"
+#include "launcher/docker/news.h"
 #include "launcher/pidfd.h"
+
+#define KILLED (128 + SIGKILL) /* as a shell says it */
 
 struct backend_own {
     struct engine engine;
@@ -28,6 +31,8 @@ struct backend_own {
     struct pod pod;
     struct contacts *contacts; /* with an allowlist, until the task has them */
     bool made;
+    bool stopped; /* by us */
+    struct news news;
 };
 
 static int check(const struct config *config, struct error *err)
@@ -61,6 +66,7 @@ static int open_session(const struct backend_job *job, struct backend_own *own, 
     TRY(session_lock(job->workspace, &lock, err));
     TRY(pod_open(&own->engine, &wish, &own->pod, err));
     own->made = true;
+    (void)!news_open(&own->engine, &own->names, &own->news, NULL); /* it goes without */
     return 0;
 }
 
@@ -70,6 +76,7 @@ static void end_session(struct backend_own **own)
         return;
     if ((*own)->made)
         pod_close(&(*own)->engine, &(*own)->names, false, &(*own)->pod);
+    news_close(&(*own)->news);
     engine_close(&(*own)->engine);
     contacts_free(&(*own)->contacts);
     free(*own);
@@ -136,6 +143,7 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     if (!own)
         return error_say(err, ENOMEM, "no memory for a session");
     own->pod = POD_NONE;
+    own->news = NEWS_NONE;
     TRY(open_session(job, own, err));
     *out = BACKEND_TASK_NONE;
     out->root = own->pod.root;
@@ -160,10 +168,23 @@ static int go(const struct backend_job *job, struct backend_task *task, struct e
 
 static void stop(struct backend_task *task)
 {
-    if (task->own)
+    if (task->own) {
+        task->own->stopped = true;
         pod_end(&task->own->engine, &task->own->names, &task->own->pod);
+    }
     if (task->pid > 0)
         (void)kill(task->pid, SIGKILL);
+}
+
+/* What the command's exit code does not tell. */
+static void say_end(struct backend_own *own, int status)
+{
+    if (!own || own->stopped || status == 0)
+        return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == KILLED)
+        news_settle(&own->news, true);
+    else
+        news_take(&own->news);
 }
 
 static int finish(struct backend_task *task, int *exit_code, struct error *err)
@@ -174,6 +195,7 @@ static int finish(struct backend_task *task, int *exit_code, struct error *err)
     while (task->pid > 0 && waitpid(task->pid, &status, 0) < 0 && errno == EINTR)
         continue;
     task->pid = 0;
+    say_end(task->own, status);
     end_session(&task->own);
     fd_close(&task->ended);
     *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

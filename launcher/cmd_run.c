@@ -246,6 +246,7 @@ static int run_command(struct run *run, int *exit_code, struct error *err)
 {
     struct backend_job job;
     struct session_watch watch = {.task = &run->task,
+                                  .news = -1,
                                   .pty = &run->pty,
                                   .signals = run->signals,
                                   .daemon = run->attach.daemon.fd};

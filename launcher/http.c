@@ -212,8 +212,18 @@ static int take_socket(CURL *curl, int *fd, struct error *err)
     return 0;
 }
 
+/* By HTTP/1.0 a body is framed by nothing but its end. */
+static void listening_head_of(const struct http_request *r, struct strbuf *out)
+{
+    strbuf_add_format(out, "%s %s HTTP/1.0\r\nHost: localhost\r\n\r\n", r->method, r->path);
+}
+
 static void head_of(const struct http_request *r, struct strbuf *out)
 {
+    if (r->listens) {
+        listening_head_of(r, out);
+        return;
+    }
     strbuf_add_format(out, "%s %s HTTP/1.1\r\nHost: localhost\r\n", r->method, r->path);
     strbuf_add_format(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
                       r->body_bytes);

@@ -31,6 +31,7 @@ struct http_request {
     http_sink *sink; /* of an answer that is no error (status below 300); NULL: into the reply */
     void *sink_context;
     long timeout_ms; /* of the whole request; 0: none but for the connection */
+    bool listens;    /* http_upgrade(): only the server says more, until it ends, without framing */
 };
 
 struct http_reply {

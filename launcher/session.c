@@ -47,6 +47,7 @@ enum {
     DAEMON,
     LINE,
     PROXY,
+    NEWS,
     FIXED
 };
 
@@ -59,6 +60,7 @@ enum ending session_watch(struct session_watch *w, int *signal)
         polls[DAEMON] = (struct pollfd){w->daemon, POLLIN, 0};
         polls[LINE] = (struct pollfd){w->task->line, POLLIN, 0};
         polls[PROXY] = (struct pollfd){w->task->proxy, POLLIN, 0};
+        polls[NEWS] = (struct pollfd){w->news, POLLIN, 0};
         pty_watch(w->pty, polls + FIXED);
         if (poll(polls, COUNT_OF(polls), -1) < 0)
             continue; /* EINTR: nothing else is possible here */
@@ -72,6 +74,8 @@ enum ending session_watch(struct session_watch *w, int *signal)
             return ENDING_MOUNT;
         if (polls[LINE].revents)
             return ENDING_LINE;
+        if (polls[NEWS].revents)
+            return ENDING_NEWS;
         if (polls[PROXY].revents) {
             w->task->proxy = -1;
             return ENDING_PROXY;

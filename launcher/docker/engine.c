@@ -139,27 +139,46 @@ int engine_stream(const struct engine *e, struct http_request *request, struct e
     return perform(e, request, &reply, err);
 }
 
+static int take_over(const struct engine *e, struct http_request *request, int *fd,
+                     struct strbuf *early, struct error *err)
+{
+    CLEANUP(http_reply_release) struct http_reply reply = HTTP_REPLY_NONE;
+    request->socket = e->socket;
+    int r = http_upgrade(request, &reply, fd, early, err);
+    if (r < 0)
+        return say_unreachable(e, r, err);
+    return reply.status >= 300 ? say_refused(&reply, err) : 0;
+}
+
 int engine_attach(const struct engine *e, const struct strbuf *body, int *fd, struct strbuf *early,
                   struct error *err, const char *path, ...)
 {
     CLEANUP(strbuf_release) struct strbuf full = STRBUF_EMPTY;
-    CLEANUP(http_reply_release) struct http_reply reply = HTTP_REPLY_NONE;
     va_list args;
     va_start(args, path);
     int r = path_of(e, &full, err, path, args);
     va_end(args);
     TRY(r);
     struct http_request request = {
-        .socket = e->socket,
         .method = "POST",
         .path = strbuf_text(&full),
         .body = body ? strbuf_text(body) : "",
         .body_bytes = body ? body->bytes : 0,
     };
-    r = http_upgrade(&request, &reply, fd, early, err);
-    if (r < 0)
-        return say_unreachable(e, r, err);
-    return reply.status >= 300 ? say_refused(&reply, err) : 0;
+    return take_over(e, &request, fd, early, err);
+}
+
+int engine_listen(const struct engine *e, int *fd, struct strbuf *early, struct error *err,
+                  const char *path, ...)
+{
+    CLEANUP(strbuf_release) struct strbuf full = STRBUF_EMPTY;
+    va_list args;
+    va_start(args, path);
+    int r = path_of(e, &full, err, path, args);
+    va_end(args);
+    TRY(r);
+    struct http_request request = {.method = "GET", .path = strbuf_text(&full), .listens = true};
+    return take_over(e, &request, fd, early, err);
 }
 
 void engine_quote(struct strbuf *out, const char *value)

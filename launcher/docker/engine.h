@@ -41,6 +41,11 @@ MUST_USE int engine_attach(const struct engine *e, const struct strbuf *body, in
                            struct strbuf *early, struct error *err, const char *path, ...)
     PRINTF_LIKE(6, 7);
 
+/* A connection on which the Engine alone goes on telling: read without blocking, until it ends.
+ * early: what came behind the head already. */
+MUST_USE int engine_listen(const struct engine *e, int *fd, struct strbuf *early, struct error *err,
+                           const char *path, ...) PRINTF_LIKE(5, 6);
+
 /* value, as it may stand in a path or a query. */
 void engine_quote(struct strbuf *out, const char *value);
 

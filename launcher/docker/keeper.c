@@ -11,6 +11,7 @@
 #include "journal/journal.h"
 #include "launcher/attach.h"
 #include "launcher/daemon.h"
+#include "launcher/docker/news.h"
 #include "launcher/mountpoint.h"
 #include "launcher/pidfd.h"
 #include "launcher/session.h"
@@ -24,10 +25,12 @@ struct keeper {
     struct contacts *contacts; /* with an allowlist */
     int lock;
     int signals;
+    struct news news;
 };
 
 static void keeper_release(struct keeper *k)
 {
+    news_close(&k->news);
     fd_close(&k->lock);
     fd_close(&k->signals);
     attach_close(&k->attach);
@@ -103,12 +106,35 @@ static int revive(struct keeper *k, struct error *err)
 }
 
 /* Without it the containers would not end with us. */
-static int engine_left(const struct keeper *k, struct error *err)
+static int engine_left(struct keeper *k, struct error *err)
 {
-    if (pidfd_wait(k->pod.process, LINE_MS))
+    if (pidfd_wait(k->pod.process, LINE_MS)) {
+        news_settle(&k->news, false);
         return 0; /* the agent ended, and its connection was faster */
+    }
     return error_say(err, EIO, "the Docker Engine has let go of %s, so the session was ended",
                      k->order->names->agent);
+}
+
+/* A session goes on without news: what matters most of them, it sees by itself. */
+static void listen_to_engine(struct keeper *k)
+{
+    struct error err = ERROR_NONE;
+    if (news_open(k->order->engine, k->order->names, &k->news, &err) < 0)
+        log_line("%s goes on, but the Engine does not tell what happens to it: %s",
+                 k->order->names->agent, err.message);
+}
+
+/* The namespace outlives its holder, the network in it does not. */
+static int hear(struct keeper *k, struct error *err)
+{
+    news_take(&k->news);
+    if (!k->news.holder_died)
+        return 0;
+    return error_say(err, EIO,
+                     "the session was ended: %s was ended from outside, and with it the "
+                     "session's network",
+                     k->order->names->holder);
 }
 
 static int watch(struct keeper *k, struct error *err)
@@ -120,18 +146,24 @@ static int watch(struct keeper *k, struct error *err)
     task.line = k->pod.agent_life;
     task.proxy = k->pod.sidecar.ended;
     struct session_watch w = {.task = &task, .pty = &none, .signals = k->signals};
+    listen_to_engine(k);
     for (;;) {
         w.daemon = k->attach.daemon.fd;
+        w.news = k->news.fd;
         enum ending ending = session_watch(&w, &signal);
-        if (ending == ENDING_PROXY)
+        if (ending == ENDING_NEWS)
+            TRY(hear(k, err));
+        else if (ending == ENDING_PROXY)
             attach_proxy_ended(&k->attach, k->order->names->agent);
         else if (ending == ENDING_LINE)
             return engine_left(k, err);
-        else if (ending != ENDING_MOUNT)
-            return 0;
-        else
+        else if (ending == ENDING_MOUNT)
             TRY(error_prefix(err, revive(k, err), "the session was ended, its mount is lost"));
+        else
+            break;
     }
+    news_settle(&k->news, false);
+    return 0;
 }
 
 static int how_it_ended(struct keeper *k)
@@ -139,9 +171,6 @@ static int how_it_ended(struct keeper *k)
     struct pod_state state;
     if (pod_look(k->order->engine, k->order->names, &state, NULL) < 0 || !state.there)
         return EXIT_FAILED;
-    if (state.out_of_memory)
-        log_line("%s ran out of memory and was ended; more: container.memory",
-                 k->order->names->agent);
     return state.exit_code;
 }
 
@@ -164,8 +193,12 @@ static int end(struct keeper *k, struct error *err)
 int session_keep(const struct keeper_order *order, struct error *err)
 {
     CLEANUP(keeper_release)
-    struct keeper k = {
-        .order = order, .attach = ATTACH_NONE, .pod = POD_NONE, .lock = -1, .signals = -1};
+    struct keeper k = {.order = order,
+                       .attach = ATTACH_NONE,
+                       .pod = POD_NONE,
+                       .news = NEWS_NONE,
+                       .lock = -1,
+                       .signals = -1};
     struct error later = ERROR_NONE;
     TRY(session_signals(&k.signals, err));
     TRY(session_lock(order->workspace, &k.lock, err));

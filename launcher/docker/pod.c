@@ -85,7 +85,6 @@ int pod_look(const struct engine *e, const struct spec_names *names, struct pod_
     out->there = true;
     out->running = json_at_bool(said, "State/Running");
     out->paused = json_at_bool(said, "State/Paused");
-    out->out_of_memory = json_at_bool(said, "State/OOMKilled");
     out->exit_code = (int)json_at_number(said, "State/ExitCode");
     out->root = out->running ? (pid_t)json_at_number(said, "State/Pid") : 0;
     snprintf(out->workspace, sizeof out->workspace, "%s", workspace ? workspace : "");

@@ -55,7 +55,6 @@ struct pod_state {
     bool there;
     bool running;
     bool paused;
-    bool out_of_memory;
     int exit_code;
     pid_t root;
     char workspace[4096]; /* whose it is */

@@ -63,8 +63,28 @@ sleep 1
 tmux_ kill-server
 in_session 0 true
 
-# Claude Code without a key says so itself
+# Claude Code without a key says so itself: to one question, and in its own screen
+slowly_shows() { # REGEX
+    sleep 1
+    tmux_ capture-pane -p -J | grep -qiE -- "$1"
+}
 tmux_ new-session -d -x 100 -y 40 "'$CCFS' -w '$raw' run --backend docker -- claude -p hello; sleep 1000"
-until_true "Claude Code does not say that it has no key" bash -c \
-    "sleep 1; tmux -S '$socket' capture-pane -p -J | grep -qiE 'log ?in|api key'"
+until_true "Claude Code does not say that it has no key" slowly_shows 'log ?in|api key'
+tmux_ kill-server
+
+# what it asks for at its first start needs the internet, so it is answered before
+"$CCFS" -w "$raw" exec -- sh -c 'cat >~/.claude.json' <<'END'
+{"hasCompletedOnboarding": true, "theme": "dark", "projects": {"/workspace/Projects": {"hasTrustDialogAccepted": true}}}
+END
+until_true "the other terminal does not end" bash -c "! tmux -S '$socket' ls 2>/dev/null"
+tmux_ new-session -d -x 110 -y 40 "'$CCFS' -w '$raw' claude; echo ended with \$?; sleep 1000"
+until_true "Claude Code does not open its screen" slowly_shows '^❯'
+type_in hello
+until_true "Claude Code does not say that it has no key in its own screen" slowly_shows 'run /login|api key'
+tmux_ send-keys C-c
+sleep 0.3
+tmux_ send-keys C-c
+sleep 0.3
+tmux_ send-keys C-c
+until_true "Ctrl-C does not end it" slowly_shows 'ended with'
 expect 0 stop

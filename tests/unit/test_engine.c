@@ -11,6 +11,7 @@
 
 #include "launcher/cli.h"
 #include "launcher/docker/engine.h"
+#include "launcher/docker/news.h"
 #include "tests/support/test.h"
 
 /* An Engine that says what it was told to, one answer for each connection. */
@@ -235,6 +236,31 @@ static void lines_are_put_together_whatever_the_pieces(void **state)
     strbuf_release(&lines.partial);
 }
 
+static void only_the_sessions_own_containers_are_news(void **state)
+{
+    struct engine e = {.socket = fake.path, .api = "1.41"};
+    struct spec_names names;
+    struct news news;
+    struct error err = ERROR_NONE;
+    (void)state;
+    SAYS("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+         "{\"Action\":\"die\",\"Actor\":{\"Attributes\":{\"name\":\"claude-code-env-x\"}}}\n"
+         "{\"Action\":\"oom\",\"Actor\":{\"Attributes\":{\"name\":\"claude-code-env-net\"}}}\n"
+         "{\"Action\":\"die\"}\nrubbish\n{\"Action\":{},\"Actor\":7}\n"
+         "{\"Action\":\"die\",\"Actor\":{\"Attributes\":{\"name\":\"claude-code-env-net\"}}}\n"
+         "{\"Action\":\"die\",\"Actor\":{\"Attributes\":{\"name\":\"claude-code-env\"");
+    assert_int_equal(spec_names_make("", &names, &err), 0);
+    assert_int_equal(news_open(&e, &names, &news, &err), 0);
+    while (news.fd >= 0)
+        news_take(&news);
+    assert_true(news.holder_died);
+    assert_false(news.memory_out); /* the holder's is nobody's */
+    assert_false(news.agent_died); /* its line never ended */
+    assert_non_null(strstr(fake.asked[0], "GET /v1.41/events?filters=%7B"));
+    assert_non_null(strstr(fake.asked[0], "HTTP/1.0"));
+    news_close(&news);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +274,7 @@ int main(void)
         cmocka_unit_test(where_nobody_listens_it_says_what_to_start),
         cmocka_unit_test(an_engine_on_another_machine_is_refused),
         cmocka_unit_test_teardown(the_context_in_use_says_where_the_engine_is, remove_engine),
+        cmocka_unit_test_teardown(only_the_sessions_own_containers_are_news, remove_engine),
         cmocka_unit_test(lines_are_put_together_whatever_the_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

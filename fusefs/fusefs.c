@@ -52,6 +52,7 @@ static int open_journal(struct fusefs *fs, struct error *err)
     TRY(journal_open(fs->root, &fs->journal, err));
     fs->vault = journal_vault(fs->journal);
     journal_set_durability(fs->journal, fs->options->durability);
+    journal_set_hide(fs->journal, fs->options->hide, fs->options->hide_context);
     finish_undo(fs);
     return journal_keep_proof(fs->journal, fs->options->signing_key, err);
 }

@@ -33,6 +33,8 @@ struct journal {
     struct hasher *_Atomic hasher; /* NULL: none was asked for */
     bool proof_fails;              /* the writer's: it was said already */
     struct actors *actors;
+    journal_hide *hide; /* NULL: nothing is taken out of command lines */
+    void *hide_context;
     _Atomic uint64_t next_proc;
     _Atomic uint64_t next_session;
     uint64_t first_session; /* of this run */

@@ -1,17 +1,38 @@
 /* journal_session.c - who changes, and in which session. */
 #include <errno.h>
+#include <stdio.h>
 
+#include "journal/actor_proc.h"
 #include "journal/base/clock.h"
 #include "journal/base/log.h"
 #include "journal/journal_part.h"
 
 /* ---- actors ---- */
 
+void journal_set_hide(struct journal *j, journal_hide *hide, void *context)
+{
+    j->hide = hide;
+    j->hide_context = context;
+}
+
+/* text, or in shown what may be remembered of it. */
+static const char *without_hidden(const struct journal *j, const char *text,
+                                  char shown[ACTOR_TEXT_MAX])
+{
+    if (!j->hide || !text)
+        return text;
+    snprintf(shown, ACTOR_TEXT_MAX, "%s", text);
+    j->hide(j->hide_context, shown, ACTOR_TEXT_MAX);
+    return shown;
+}
+
 uint64_t journal_record_actor(void *context, const struct actor *seen)
 {
     struct journal *j = context;
     struct actor a = *seen;
     struct record *r = NULL;
+    char shown[ACTOR_TEXT_MAX];
+    a.cmdline = without_hidden(j, a.cmdline, shown);
     const struct reservation want = record_proc_size(&a);
     if (intake_reserve(j->intake, &want, INTAKE_REPORT, &r, NULL) < 0)
         return 0;
@@ -68,12 +89,13 @@ void journal_session_contact(struct journal *j, uint64_t session, const struct j
 int journal_session_begin(struct journal *j, const char *name, const char *backend,
                           const char *command, pid_t root, uint64_t *session, struct error *err)
 {
+    char shown[ACTOR_TEXT_MAX];
     const struct record_session s = {
         .id = atomic_fetch_add(&j->next_session, 1),
         .began = clock_now_ns(),
         .name = name,
         .backend = backend,
-        .command = command,
+        .command = without_hidden(j, command, shown),
     };
     TRY(session_put(j, RECORD_SESSION_BEGIN, &s, INTAKE_CHANGE, err));
     int r = actors_session_begin(j->actors, root, s.id);

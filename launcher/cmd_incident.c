@@ -11,6 +11,7 @@
 #include "launcher/backup.h"
 #include "launcher/commands.h"
 #include "launcher/docker/option.h"
+#include "launcher/docker/swarm.h"
 #include "launcher/incident.h"
 
 static const struct cli_verb verb = {
@@ -117,13 +118,28 @@ static int place_archive(struct incident *i, const struct request *request, stru
     return r;
 }
 
+/* Those of a swarm are asked for as a session asks for them. */
+static int know_secrets(struct incident *i, struct secrets *all, struct error *err)
+{
+    size_t n = 0;
+    TRY(secrets_load(&i->workspace, all, err));
+    while (n < i->count && !i->sessions[n].container)
+        n++;
+    if (n == i->count)
+        return 0;
+    const struct spec spec = {.names = &i->sessions[n].names,
+                              .workspace = &i->workspace,
+                              .secrets = &i->config.secrets};
+    return swarm_take_secrets(&i->engine, &spec, all, err);
+}
+
 /* Secrets that are not known could not be taken out: then there is the backup alone. */
 static int collect(struct incident *i, const struct archive *a, struct evidence *e,
                    struct error *err)
 {
     CLEANUP(secrets_release) struct secrets all = {0};
     struct error why = ERROR_NONE;
-    bool known = secrets_load(&i->workspace, &all, &why) == 0;
+    bool known = know_secrets(i, &all, &why) == 0;
     TRY(evidence_open(&a->place, &all, e, err));
     if (known)
         incident_collect(i, e);

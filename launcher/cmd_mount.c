@@ -16,6 +16,7 @@
 #include "launcher/daemon.h"
 #include "launcher/mountpoint.h"
 #include "launcher/privilege.h"
+#include "launcher/secrets_hide.h"
 #include "launcher/workspace.h"
 
 static const struct cli_verb verb = {
@@ -71,6 +72,7 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
 {
     CLEANUP(config_release) struct config config = {0};
     CLEANUP(signing_key_free) struct signing_key *key = NULL;
+    CLEANUP(secrets_hide_free) struct secrets_hide *hide = NULL;
     struct zones *zones = NULL;
     TRY(config_load(w, &config, err));
     int r = zones_make(config.zones, config.zone_count, &zones, err);
@@ -98,6 +100,10 @@ static int serve(const struct workspace *w, const struct mount_request *wish,
     r = privilege_drop(w, err);
     if (r == 0)
         r = load_key(w, &config, &key, err);
+    if (r == 0)
+        r = secrets_hide_new(w, &hide, err);
+    options.hide = secrets_hide_text;
+    options.hide_context = hide;
     options.signing_key = key;
     options.retention = &config.retention;
     if (r == 0) {

@@ -286,7 +286,7 @@ static void json_sessions(struct json *j, const struct status *s)
         json_text(j, "name", s->sessions[i].name);
         json_text(j, "backend", s->sessions[i].backend);
         json_text(j, "command", s->sessions[i].command);
-        json_int(j, "pid", s->sessions[i].root);
+        json_int(j, "root_pid", s->sessions[i].root);
         json_int(j, "began", s->sessions[i].began);
         json_uint(j, "refused", s->sessions[i].denied);
         json_bool(j, "proxy_ended", s->sessions[i].proxy_ended);

@@ -136,7 +136,7 @@ static void find_in_journal(struct incident *i)
     for (const struct cJSON *one = json_first(list); one; one = json_next(one)) {
         const char *name = json_at_text(one, "name");
         const char *backend = json_at_text(one, "backend");
-        pid_t root = (pid_t)json_at_number(one, "pid");
+        pid_t root = (pid_t)json_at_number(one, "root_pid");
         struct incident_session *s = root > 0 ? of_root(i, root) : NULL;
         char unnamed[32];
         snprintf(unnamed, sizeof unnamed, "session %llu",
@@ -257,7 +257,7 @@ void incident_report(const struct incident *i, struct json *j)
         json_uint(j, "id", s->id);
         json_text(j, "name", s->name);
         json_text(j, "backend", s->container ? "docker" : "sandbox");
-        json_int(j, "pid", s->root);
+        json_int(j, "root_pid", s->root);
         json_bool(j, "frozen", s->held);
         json_bool(j, "has_network", s->has_network);
         json_bool(j, "network_cut", s->cut);

@@ -5,6 +5,7 @@
 #include "launcher/redact.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,21 +13,21 @@
 #include "journal/base/text.h"
 #include "launcher/json.h"
 
+#define PIECES_LIMIT 10000
+
 struct piece {
-    const char *name; /* of the secret, borrowed from `names` */
-    char *bytes;      /* owned */
+    char name[VARIABLE_NAME_LIMIT]; /* of the secret */
+    char *bytes;                    /* owned */
     size_t count;
     const char *next; /* where it is in the text that is looked at; NULL: nowhere */
 };
 
 struct redactor {
-    char names[SECRETS_LIMIT][VARIABLE_NAME_LIMIT];
     struct piece *pieces;
     size_t piece_count;
     size_t longest;
     int fd;
     struct strbuf text; /* not yet written */
-    uint64_t taken;
 };
 
 void redactor_free(struct redactor **r)
@@ -59,6 +60,8 @@ static int add_piece(struct redactor *r, const char *name, const char *bytes, si
 {
     if (count < REDACT_SHORTEST || is_known(r, bytes, count))
         return 0;
+    if (r->piece_count == PIECES_LIMIT)
+        return -E2BIG;
     struct piece *more = realloc(r->pieces, (r->piece_count + 1) * sizeof *more);
     char *copy = malloc(count);
     if (more)
@@ -68,7 +71,9 @@ static int add_piece(struct redactor *r, const char *name, const char *bytes, si
         return -ENOMEM;
     }
     memcpy(copy, bytes, count);
-    r->pieces[r->piece_count++] = (struct piece){.name = name, .bytes = copy, .count = count};
+    struct piece *p = &r->pieces[r->piece_count++];
+    *p = (struct piece){.bytes = copy, .count = count};
+    snprintf(p->name, sizeof p->name, "%s", name);
     r->longest = count > r->longest ? count : r->longest;
     return 0;
 }
@@ -126,16 +131,20 @@ static int add_secret(struct redactor *r, const char *name, const struct secret 
     return 0;
 }
 
+int redactor_learn(struct redactor *r, const struct secrets *all, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; failed == 0 && i < all->count; i++)
+        failed = add_secret(r, all->items[i].name, &all->items[i]);
+    return failed < 0 ? error_set(err, -failed, "take secrets out") : 0;
+}
+
 int redactor_new(const struct secrets *all, struct redactor **out, struct error *err)
 {
     CLEANUP(redactor_free) struct redactor *r = calloc(1, sizeof *r);
-    int failed = r ? 0 : -ENOMEM;
-    for (size_t i = 0; failed == 0 && i < all->count; i++) {
-        memcpy(r->names[i], all->items[i].name, sizeof r->names[i]);
-        failed = add_secret(r, r->names[i], &all->items[i]);
-    }
-    if (failed < 0)
+    if (!r)
         return error_say(err, ENOMEM, "no memory to take secrets out");
+    TRY(redactor_learn(r, all, err));
     *out = r;
     r = NULL;
     return 0;
@@ -147,6 +156,12 @@ void redactor_begin(struct redactor *r, int fd)
 {
     r->fd = fd;
     strbuf_clear(&r->text);
+}
+
+static void look(struct redactor *r, const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < r->piece_count; i++)
+        r->pieces[i].next = memmem(text, bytes, r->pieces[i].bytes, r->pieces[i].count);
 }
 
 /* The first that is found from at on; of two at one place the longer one. */
@@ -178,12 +193,10 @@ static int pass_on(struct redactor *r, bool all)
     const char *end = at + r->text.bytes;
     size_t keep = all || !r->longest ? 0 : r->longest - 1;
     const char *decided = r->text.bytes > keep ? end - keep : at; /* what begins before it */
-    for (size_t i = 0; i < r->piece_count; i++)
-        r->pieces[i].next = memmem(at, r->text.bytes, r->pieces[i].bytes, r->pieces[i].count);
+    look(r, at, r->text.bytes);
     for (const struct piece *p = find(r, at, end); p && p->next < decided; p = find(r, at, end)) {
         TRY(fd_write_all(r->fd, at, (size_t)(p->next - at)));
         TRY(write_name(r, p->name));
-        r->taken++;
         at = p->next + p->count;
     }
     if (at < decided) {
@@ -210,7 +223,36 @@ int redactor_end(struct redactor *r, struct error *err)
     return failed < 0 ? error_set(err, -failed, "write what was collected") : 0;
 }
 
-uint64_t redactor_taken(const struct redactor *r)
+/* ---- a text by itself ---- */
+
+/* Bytes of text before what could be the beginning of a value that was cut off. */
+static size_t before_cut(const struct redactor *r, const char *text, size_t bytes)
 {
-    return r->taken;
+    size_t left = bytes;
+    for (size_t i = 0; i < r->piece_count; i++) {
+        const struct piece *p = &r->pieces[i];
+        size_t most = p->count - 1 < bytes ? p->count - 1 : bytes;
+        for (size_t n = most; n >= REDACT_SHORTEST && bytes - n < left; n--)
+            if (memcmp(text + bytes - n, p->bytes, n) == 0)
+                left = bytes - n;
+    }
+    return left;
+}
+
+void redactor_text(struct redactor *r, char *text, size_t room)
+{
+    CLEANUP(strbuf_release) struct strbuf out = STRBUF_EMPTY;
+    size_t bytes = strlen(text);
+    if (bytes + 1 >= room)
+        bytes = before_cut(r, text, bytes);
+    const char *at = text;
+    const char *end = text + bytes;
+    look(r, text, bytes);
+    for (const struct piece *p = find(r, at, end); p; p = find(r, at, end)) {
+        strbuf_add(&out, at, (size_t)(p->next - at));
+        strbuf_add_format(&out, "[secret %s]", p->name);
+        at = p->next + p->count;
+    }
+    strbuf_add(&out, at, (size_t)(end - at));
+    snprintf(text, room, "%s", out.failed ? "" : strbuf_text(&out)); /* rather nothing */
 }

@@ -12,12 +12,17 @@
 struct redactor;
 
 MUST_USE int redactor_new(const struct secrets *all, struct redactor **out, struct error *err);
+/* Others too; those from before stay. */
+MUST_USE int redactor_learn(struct redactor *r, const struct secrets *all, struct error *err);
 void redactor_free(struct redactor **r); /* CLEANUP: wiped */
 
 /* From here on what is fed goes to fd (borrowed), in order; the last of it with redactor_end(). */
 void redactor_begin(struct redactor *r, int fd);
 MUST_USE int redactor_feed(struct redactor *r, const char *data, size_t bytes, struct error *err);
 MUST_USE int redactor_end(struct redactor *r, struct error *err);
-uint64_t redactor_taken(const struct redactor *r); /* out of all that was fed */
+
+/* In a text by itself, with a NUL at its end, in place; what does not fit into room (with the NUL)
+ * is left out.  One that fills it may have been cut within a value: that piece goes, too. */
+void redactor_text(struct redactor *r, char *text, size_t room);
 
 #endif

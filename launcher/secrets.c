@@ -45,6 +45,25 @@ const struct secret *secrets_find(const struct secrets *s, const char *name)
     return NULL;
 }
 
+int secrets_put(struct secrets *s, const char *name, const char *value, size_t bytes,
+                struct error *err)
+{
+    size_t i = 0;
+    char *copy = calloc(1, bytes + 1);
+    while (i < s->count && strcmp(s->items[i].name, name) != 0)
+        i++;
+    if (!copy || i == SECRETS_LIMIT) {
+        free(copy);
+        return error_say(err, E2BIG, "no room for the secret %s", name);
+    }
+    memcpy(copy, value, bytes);
+    wipe(&s->items[i]);
+    s->items[i] = (struct secret){.value = copy, .bytes = bytes};
+    snprintf(s->items[i].name, sizeof s->items[i].name, "%.*s", VARIABLE_NAME_LIMIT - 1, name);
+    s->count += i == s->count;
+    return 0;
+}
+
 int secrets_find_variable(const struct secrets *s, const char *name, const struct secret **out,
                           struct error *err)
 {
@@ -102,6 +121,17 @@ static int name_folder(const struct workspace *w, char out[FOLDER_LIMIT], struct
         if (!variable_name((char[]){*at, '\0'}) && !strchr("0123456789.-", *at))
             *at = '_';
     return 0;
+}
+
+int secrets_folder(const struct workspace *w, char **out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    char name[FOLDER_LIMIT];
+    const char *home = workspace_owners_home(w);
+    TRY(name_folder(w, name, err));
+    strbuf_add_format(&path, "%s/.config/ccfs/secrets/%s", home ? home : "", name);
+    *out = strbuf_take(&path);
+    return *out ? 0 : error_say(err, ENOMEM, "no memory for a path");
 }
 
 static int check_private(int fd, mode_t type, const struct workspace *w, const char *name,

@@ -46,10 +46,16 @@ void secrets_release(struct secrets *s); /* CLEANUP(secrets_release): wiped */
 /* A name that a variable can have, of the shell's portable ones; says why not. */
 MUST_USE int secret_check_name(const char *name, struct error *err);
 
+/* Where they lie, also if there is nothing yet; *out: free(). */
+MUST_USE int secrets_folder(const struct workspace *w, char **out, struct error *err);
+
 /* All of w; none is no error. */
 MUST_USE int secrets_load(const struct workspace *w, struct secrets *out, struct error *err);
 /* NULL: there is none. */
 const struct secret *secrets_find(const struct secrets *s, const char *name);
+/* In place of the one of this name, or besides; value: copied. */
+MUST_USE int secrets_put(struct secrets *s, const char *name, const char *value, size_t bytes,
+                         struct error *err);
 /* The one that is to become a variable: it must be there, and hold no NUL. */
 MUST_USE int secrets_find_variable(const struct secrets *s, const char *name,
                                    const struct secret **out, struct error *err);

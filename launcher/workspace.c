@@ -37,11 +37,11 @@ static const char *home(void)
 
 const char *workspace_owners_home(const struct workspace *w)
 {
-    const struct passwd *owner = getpwuid(w->owner);
     const char *given = getenv("HOME");
     struct stat st;
     if (given && given[0] == '/' && stat(given, &st) == 0 && st.st_uid == w->owner)
         return given;
+    const struct passwd *owner = getpwuid(w->owner);
     return owner ? owner->pw_dir : NULL;
 }
 

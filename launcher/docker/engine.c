@@ -257,6 +257,13 @@ static bool has_security(const struct cJSON *info, const char *name)
     return false;
 }
 
+/* A number of the Engine's own, as it may stand in a request. */
+static bool is_plain(const char *text, size_t room)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    return text && strlen(text) < room && strspn(text, letters) == strlen(text);
+}
+
 static int look_around(struct engine *e, struct error *err)
 {
     CLEANUP(json_tree_free) struct cJSON *info = NULL;
@@ -265,6 +272,9 @@ static int look_around(struct engine *e, struct error *err)
     e->memory_bytes = json_at_number(info, "MemTotal");
     e->rootless = has_security(info, "name=rootless");
     e->apparmor = has_security(info, "name=apparmor");
+    const char *node = json_at_text(info, "Swarm/NodeID");
+    if (json_at_bool(info, "Swarm/ControlAvailable") && is_plain(node, sizeof e->swarm_node))
+        snprintf(e->swarm_node, sizeof e->swarm_node, "%s", node);
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct engine {
     uint64_t memory_bytes;
     bool rootless;
     bool apparmor;
+    char swarm_node[64]; /* where it manages a swarm: which machine of it this is; else "" */
 };
 #define ENGINE_NONE ((struct engine){0})
 

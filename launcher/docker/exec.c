@@ -17,6 +17,7 @@
 #include "journal/base/text.h"
 #include "launcher/docker/channel.h"
 #include "launcher/docker/container.h"
+#include "launcher/docker/demux.h"
 #include "launcher/json.h"
 #include "launcher/pidfd.h"
 
@@ -181,19 +182,33 @@ static int raw_begin(bool wanted, struct raw *out, struct error *err)
     return 0;
 }
 
-/* ---- fed ---- */
+/* ---- fed, and heard ---- */
 
-/* Until it has ended; what is kept of its words is bounded. */
-static int hear_end(int fd, struct strbuf *said, struct error *err)
+struct heard {
+    struct strbuf *output; /* NULL: not wanted */
+    struct strbuf said;    /* the rest, for a message */
+};
+
+static bool hear(void *context, int fd, const char *data, size_t bytes)
+{
+    struct heard *h = context;
+    struct strbuf *to = h->output && fd == 1 ? h->output : &h->said;
+    size_t limit = to == h->output ? EXEC_OUTPUT_LIMIT + 1 : 4096;
+    strbuf_add(to, data, bytes < limit - to->bytes ? bytes : limit - to->bytes);
+    return !to->failed;
+}
+
+/* Until it has ended. */
+static int hear_end(int fd, struct demux *demux, struct error *err)
 {
     struct pollfd readable = {fd, POLLIN, 0};
-    char buffer[1024];
+    char buffer[4096];
     for (;;) {
         ssize_t n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
         if (n == 0)
             return 0;
-        if (n > 0 && said->bytes < 4096)
-            strbuf_add(said, buffer, (size_t)n);
+        if (n > 0 && !demux_feed(demux, buffer, (size_t)n))
+            return error_say(err, EPROTO, "the Engine sends something else than what was said");
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return error_set(err, errno, "hear the end of a command");
         if (n < 0 && poll(&readable, 1, HEAR_WAIT_MS) == 0)
@@ -201,29 +216,44 @@ static int hear_end(int fd, struct strbuf *said, struct error *err)
     }
 }
 
-int exec_feed(const struct engine *e, const struct exec_wish *wish, const struct strbuf *input,
-              struct error *err)
+static int feed(const struct running *run, const struct strbuf *input, struct heard *heard,
+                struct error *err)
 {
     static const char quiet[] = "{\"Detach\":false,\"Tty\":false}";
     CLEANUP(strbuf_release) struct strbuf body = STRBUF_EMPTY;
-    CLEANUP(strbuf_release) struct strbuf said = STRBUF_EMPTY;
-    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    CLEANUP(strbuf_release) struct strbuf early = STRBUF_EMPTY;
     CLEANUP(fd_close) int fd = -1;
+    struct demux demux = {.sink = hear, .context = heard};
+    strbuf_add_text(&body, quiet);
+    TRY(engine_attach(run->engine, &body, &fd, &early, err, "/exec/%s/start", run->id));
+    if (early.bytes && !demux_feed(&demux, early.data, early.bytes))
+        return error_say(err, EPROTO, "the Engine sends something else than what was said");
+    if (input)
+        TRY(container_feed(fd, input, err));
+    TRY(container_end_input(fd, err));
+    return hear_end(fd, &demux, err);
+}
+
+int exec_feed(const struct engine *e, const struct exec_wish *wish, const struct strbuf *input,
+              struct strbuf *output, struct error *err)
+{
+    struct heard heard = {.output = output};
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
     struct running run;
     int exit_code = EXIT_FAILED;
-    strbuf_add_text(&body, quiet);
     TRY(create(e, wish, &run, err));
-    TRY(engine_attach(e, &body, &fd, &said, err, "/exec/%s/start", run.id));
-    TRY(container_feed(fd, input, err));
-    TRY(container_end_input(fd, err));
-    TRY(hear_end(fd, &said, err));
+    int r = feed(&run, input, &heard, err);
+    text_escape(&safe, strbuf_text(&heard.said), strcspn(strbuf_text(&heard.said), "\n"));
+    strbuf_release(&heard.said);
+    TRY(r);
     TRY(take_end(&run, &exit_code, err));
-    if (exit_code == EXIT_DONE)
-        return 0;
-    size_t skip = said.bytes > 8 ? 8 : 0; /* the head of a frame */
-    text_escape(&safe, strbuf_text(&said) + skip, strcspn(strbuf_text(&said) + skip, "\n"));
-    return error_say(err, EIO, "a command in the container ended with %d: %.200s", exit_code,
-                     strbuf_text(&safe));
+    if (exit_code != EXIT_DONE)
+        return error_say(err, EIO, "a command in the container ended with %d: %.200s", exit_code,
+                         strbuf_text(&safe));
+    if (output && (output->failed || output->bytes > EXEC_OUTPUT_LIMIT))
+        return error_say(err, EFBIG, "a command in the container says more than %d KiB",
+                         EXEC_OUTPUT_LIMIT / 1024);
+    return 0;
 }
 
 /* ---- with our terminal or streams ---- */

@@ -23,9 +23,11 @@ struct exec_wish {
     bool detached; /* in the background; what it says goes into the container's log */
 };
 
-/* With input as its stdin; an error unless it ends with 0: what it said. */
+#define EXEC_OUTPUT_LIMIT (64 * 1024)
+/* With input as its stdin (NULL: nothing), and its stdout in output (NULL: not wanted).  An error
+ * unless it ends with 0: what it said. */
 MUST_USE int exec_feed(const struct engine *e, const struct exec_wish *wish,
-                       const struct strbuf *input, struct error *err);
+                       const struct strbuf *input, struct strbuf *output, struct error *err);
 
 /* *exit_code as a shell would say it.  Signals that end us end the command. */
 MUST_USE int exec_run(const struct engine *e, const struct exec_wish *wish, int *exit_code,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "launcher/docker/exec.h"
+#include "launcher/docker/swarm.h"
 #include "launcher/secrets.h"
 #include "launcher/tar.h"
 
@@ -23,7 +24,7 @@ static int unpack(const struct engine *e, const char *container, const struct st
                                       " --no-same-permissions && chmod 0500 " SECRETS_FOLDER},
                              NULL};
     const struct exec_wish wish = {.container = container, .folder = "/", .command = command};
-    return error_prefix(err, exec_feed(e, &wish, archive, err),
+    return error_prefix(err, exec_feed(e, &wish, archive, NULL, err),
                         "the secrets could not be given to the session");
 }
 
@@ -42,6 +43,7 @@ int give_secrets(const struct engine *e, const struct spec *s, struct error *err
     CLEANUP(forget) struct strbuf archive = STRBUF_EMPTY;
     struct tar_file files[SECRETS_LIMIT];
     TRY(secrets_load(s->workspace, &all, err));
+    TRY(swarm_take_secrets(e, s, &all, err));
     TRY(check_variables(&all, s->secrets, err));
     if (all.count == 0)
         return 0;

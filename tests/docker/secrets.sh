@@ -93,3 +93,40 @@ expect 0 history --json
 expect 0 backup "$work/backup.tar.gz" --with-journal
 ! gzip -dc "$work/backup.tar.gz" | grep -qaF "$value" || fail "the backup has it"
 ! grep -rqaF "$value" "$raw" || fail "the workspace has it"
+
+# --- an Engine that manages a swarm: its own secret of the same name goes before ours ---
+ip link add swarm type veth peer name swarm-peer # an address that is not the loopback's
+ip addr add 10.99.0.1/24 dev swarm
+ip link set swarm up
+docker swarm init --advertise-addr 10.99.0.1 --listen-addr 10.99.0.1 >"$work/swarm" 2>&1 || skip_swarm=1
+if [[ -z ${skip_swarm:-} ]]; then
+    printf '%s' "$value-of-the-swarm" | docker secret create TOKEN - >/dev/null
+    printf '%s' "$value-there-only" | docker secret create THERE_ONLY - >/dev/null
+    printf '%s' "$value-unasked" | docker secret create UNASKED - >/dev/null
+    echo '{"secrets": {"env": ["THERE_ONLY"]}}' >"$raw/.ccfs/config.json"
+    expect 0 start
+    in_session 0 sh -c 'cat /run/secrets/TOKEN; echo "[$THERE_ONLY]"; ls /run/secrets; wc -l </run/secrets/LINES'
+    [[ $out == "$value-of-the-swarm[$value-there-only]"$'\nLARGE\nLINES\nTHERE_ONLY\nTOKEN\n2' ]] ||
+        fail "the swarm's secrets are not what the session has: $out"
+    [[ -z $(docker service ls -q) ]] || fail "the service that read them is left"
+    until_true "its container is left" bash -c '[[ -z $(docker ps -aq -f label=com.docker.swarm.service.name) ]]'
+    engine_tells_nothing
+    expect 0 exec --detach -- sh -c 'echo "it prints $THERE_ONLY"'
+    until_true "nothing is in the log" bash -c 'docker logs claude-code-env 2>&1 | grep -q "it prints"'
+    expect 0 incident --output "$work/incident.tar.gz"
+    mkdir "$work/seen"
+    tar -xzf "$work/incident.tar.gz" -C "$work/seen" --strip-components=1
+    grep -qxE '.* it prints \[secret THERE_ONLY\]' "$work/seen/claude-code-env/log.txt" || fail "the log has not lost the secret"
+    ! grep -rqaF "$value" "$work/seen" || fail "an incident's archive has it"
+    expect 0 stop
+    docker swarm leave --force >/dev/null
+    expect 1 start
+    warned 'no secret THERE_ONLY'
+    rm "$raw/.ccfs/config.json"
+    expect 0 start
+    in_session 0 cat /run/secrets/TOKEN
+    [[ $out == "$value" ]] || fail "without a swarm, ours is not used"
+    expect 0 stop
+else
+    printf 'not tried: no swarm can be made here: %s\n' "$(tail -n 1 "$work/swarm")"
+fi

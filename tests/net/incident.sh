@@ -16,7 +16,7 @@ given_world example.test=203.0.113.2
 online=$!
 until_true "it does not begin" test -s "$raw/Projects/on"
 expect 0 status --json
-root=$(sed -n 's/.*"pid":\([0-9]*\),"began".*/\1/p' <<<"$out")
+root=$(sed -n 's/.*"root_pid":\([0-9]*\),"began".*/\1/p' <<<"$out")
 reaches() { # TARGET: from the session's own network
     nsenter -t "$root" -n python3 "$here/support/reach.py" "$1"
 }

@@ -22,7 +22,7 @@ states_below() { # PID: of it and all that came from it
 root_of() { # NAME
     "$CCFS" -w "$raw" status --json | python3 -c '
 import json, sys
-print([s["pid"] for s in json.load(sys.stdin)["sessions"] if s["name"] == sys.argv[1]][0])' "$1"
+print([s["root_pid"] for s in json.load(sys.stdin)["sessions"] if s["name"] == sys.argv[1]][0])' "$1"
 }
 counts() { # NAME: the session goes on counting
     local before

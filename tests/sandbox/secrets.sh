@@ -73,6 +73,27 @@ kill "$run"
 wait "$run" || true
 ! grep -qF ' /run/secrets ' /proc/self/mounts || fail "the mount is seen outside"
 
+# --- the agent puts it on command lines of its own: they are recorded without it ---
+"$CCFS" -w "$raw" run --session careless --secret-env TOKEN -- sh -c '
+    sh -c ": >first" sh "$TOKEN"
+    until [ -e go ]; do sleep 0.1; done
+    sh -c ": >second; : " "--token=$TOKEN"' >/dev/null 2>&1 &
+run=$!
+until_true "it does not start" test -e "$raw/Projects/first"
+"$CCFS" -w "$raw" secret set TOKEN <<<"another-$value-now" >/dev/null # the session still has the one before
+"$CCFS" -w "$raw" secret set LATER <<<'was-set-while-it-runs' >/dev/null
+touch "$raw/Projects/go"
+wait "$run" || fail "it did not end well"
+expect 0 run -- sh -c ': >third' sh was-set-while-it-runs
+for file in first second; do
+    expect 0 history "Projects/$file" --json
+    said '[secret TOKEN]'
+done
+expect 0 history Projects/third --json
+said '[secret LATER]'
+expect 0 history
+[[ $out != *"$value"* && $out != *was-set-while* ]] || fail "the history shows it"
+
 # --- and afterwards: no history, no backup, no file of the workspace ---
 expect 0 history --json
 [[ $out != *"$value"* ]] || fail "the history shows it"

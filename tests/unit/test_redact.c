@@ -95,6 +95,30 @@ static void lines_of_a_value_are_found_apart(void **state)
     becomes(&all, "<-----BEGIN\nfirst line\nend>", "<[secret KEY]>");
 }
 
+static void text_becomes(const struct secrets *all, const char *text, size_t room,
+                         const char *wanted)
+{
+    CLEANUP(redactor_free) struct redactor *r = NULL;
+    char out[64];
+    assert_int_equal(redactor_new(all, &r, NULL), 0);
+    snprintf(out, sizeof out, "%s", text);
+    redactor_text(r, out, room);
+    assert_string_equal(out, wanted);
+}
+
+static void a_text_that_is_full_ends_before_what_may_be_cut(void **state)
+{
+    CLEANUP(secrets_release) struct secrets all = {0};
+    (void)state;
+    given_secret(&all, "T", "hunter22");
+    text_becomes(&all, "run hunter22 now", 64, "run [secret T] now");
+    text_becomes(&all, "run hunter2", 64, "run hunter2");
+    text_becomes(&all, "run hunter2", 12, "run ");
+    text_becomes(&all, "run hun", 8, "run hun");
+    text_becomes(&all, "hunter22hunter22", 17, "[secret T][secre");
+    text_becomes(&all, "", 64, "");
+}
+
 static void what_is_too_short_stays_with_everything_else(void **state)
 {
     CLEANUP(secrets_release) struct secrets all = {0};
@@ -112,6 +136,7 @@ int main(void)
         cmocka_unit_test(of_two_at_one_place_the_longer_goes),
         cmocka_unit_test(a_value_is_found_as_it_is_written_in_json),
         cmocka_unit_test(lines_of_a_value_are_found_apart),
+        cmocka_unit_test(a_text_that_is_full_ends_before_what_may_be_cut),
         cmocka_unit_test(what_is_too_short_stays_with_everything_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,17 @@ static void blocks_twice(const char *path, long count)
     MUST(close(fd));
 }
 
+/* A file of that many blocks, and then as many writes into it by whoever made it. */
+static void make_and_overwrite(const char *path, long count)
+{
+    int fd = (int)MUST(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    append(fd, count);
+    double began = bench_now();
+    write_random(fd, count);
+    printf("%.9f\n", bench_now() - began);
+    MUST(close(fd));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -121,6 +132,10 @@ int main(int argc, char **argv)
     fill();
     if (strcmp(argv[1], "blocks-twice") == 0) {
         blocks_twice(argv[2], bench_number(argv[3]));
+        return 0;
+    }
+    if (strcmp(argv[1], "make-and-overwrite") == 0) {
+        make_and_overwrite(argv[2], bench_number(argv[3]));
         return 0;
     }
     for (size_t i = 0; i < COUNT_OF(verbs); i++)

@@ -32,7 +32,8 @@ QUICK = Sizes(192, 10000, 5000, 2048, 1500, 600, 12, 300, 400)
 # Figure -> what it is called in tables.  The order is that of the tables.
 FIGURES = {
     "seq-write": "sequential write, new file",
-    "write-new": "random 4 KiB overwrite, new file",
+    "write-making": "random 4 KiB overwrite, by who makes the file",
+    "write-new": "random 4 KiB overwrite, new file, opened anew",
     "append": "4 KiB append, new file",
     "seq-read-cold": "sequential read, cold",
     "seq-read": "sequential read, warm",
@@ -131,6 +132,8 @@ def stream(run):
     run.start()
     sizes, file = run.sizes, run.path("large")
     run.record("seq-write", run.own("stream", "write", file, sizes.stream_mib))
+    run.record("write-making",
+               run.own("stream", "make-and-overwrite", run.path("made"), sizes.blocks))
     run.record("write-new", run.own("stream", "write-random", file, sizes.blocks))
     run.record("append", run.own("stream", "append", run.path("log"), sizes.appends))
     run.cool()
@@ -204,8 +207,8 @@ def single(run):
 
 # Group -> function, and the figures that it records.
 GROUPS = {
-    "stream": (stream, ("seq-write", "write-new", "append", "seq-read-cold", "seq-read",
-                        "rand-read")),
+    "stream": (stream, ("seq-write", "write-making", "write-new", "append", "seq-read-cold",
+                        "seq-read", "rand-read")),
     "old": (old, ("overwrite-first", "overwrite-again", "overwrite-later")),
     "files": (files, tuple(f for f in FIGURES if f.startswith("files-"))),
     "git": (git, tuple(f for f in FIGURES if f.startswith("git-"))),

@@ -55,6 +55,9 @@ nothing_past_it() {
 }
 expect 0 start
 names_are_kept_apart
+expect 0 doctor
+said 'the network policy is in force, and what must be closed is'
+said 'network.allow: no name server knows dead.test'
 nothing_past_it
 hostile_words_are_borne
 in_session 0 sh -c 'curl -sS http://allowed.test/; curl -sSk https://allowed.test/'

@@ -45,6 +45,18 @@ static int take_plain(struct config_reader *r, const struct config_place *at, co
     return keep(r, text, out);
 }
 
+/* Words with which the Engine takes its own confinement away. */
+static int take_profile(struct config_reader *r, const struct config_place *at, const cJSON *value,
+                        void *out)
+{
+    static const char *const none[] = {"unconfined", "disable"};
+    const char *text = cJSON_IsString(value) ? value->valuestring : "";
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        if (strcmp(text, none[i]) == 0)
+            return config_wrong(r, at, "must name a profile, and not take away the Engine's own");
+    return take_plain(r, at, value, out);
+}
+
 /* A name or an address of a person: anything on one line. */
 static int take_line(struct config_reader *r, const struct config_place *at, const cJSON *value,
                      void *out)
@@ -198,8 +210,8 @@ int config_take_container(struct config_reader *r, const struct config_place *at
         {"deny_calls", take_deny, 0},
         {"ports", take_ports, 0},
         {"mounts", take_mounts, 0},
-        {"apparmor", take_plain, AT(apparmor)},
-        {"selinux", take_plain, AT(selinux)},
+        {"apparmor", take_profile, AT(apparmor)},
+        {"selinux", take_profile, AT(selinux)},
         {"git_name", take_line, AT(git_name)},
         {"git_email", take_line, AT(git_email)},
     };

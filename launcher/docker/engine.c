@@ -272,6 +272,7 @@ static int look_around(struct engine *e, struct error *err)
     e->memory_bytes = json_at_number(info, "MemTotal");
     e->rootless = has_security(info, "name=rootless");
     e->apparmor = has_security(info, "name=apparmor");
+    e->selinux = has_security(info, "name=selinux");
     const char *node = json_at_text(info, "Swarm/NodeID");
     if (json_at_bool(info, "Swarm/ControlAvailable") && is_plain(node, sizeof e->swarm_node))
         snprintf(e->swarm_node, sizeof e->swarm_node, "%s", node);

@@ -16,7 +16,8 @@ struct engine {
     uint64_t cpus;
     uint64_t memory_bytes;
     bool rootless;
-    bool apparmor;
+    bool apparmor; /* it confines by these */
+    bool selinux;
     char swarm_node[64]; /* where it manages a swarm: which machine of it this is; else "" */
 };
 #define ENGINE_NONE ((struct engine){0})

@@ -66,3 +66,22 @@ int pod_check_user(const struct container_wish *wish, struct error *err)
                              "proxy: not with an allowlist");
     return 0;
 }
+
+int pod_check_profiles(const struct engine *e, const struct container_wish *wish, struct error *err)
+{
+    const struct {
+        const char *key;
+        const char *value;
+        bool there;
+        const char *what;
+    } rows[] = {{"apparmor", wish->apparmor, e->apparmor, "AppArmor"},
+                {"selinux", wish->selinux, e->selinux, "SELinux"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].value && !rows[i].there)
+            return error_say(
+                err, EXIT_AS_ERROR(EXIT_MISSING),
+                "container.%s: this Engine confines nothing by %s: switch it on there, "
+                "or take the key away",
+                rows[i].key, rows[i].what);
+    return 0;
+}

@@ -10,6 +10,10 @@
 MUST_USE int pod_check_mounts(const struct engine *e, const struct workspace *w,
                               const struct container_wish *wish, struct error *err);
 
+/* A profile that the Engine would pass over without a word. */
+MUST_USE int pod_check_profiles(const struct engine *e, const struct container_wish *wish,
+                                struct error *err);
+
 /* With an allowlist: nobody in there may take the proxy's user id. */
 MUST_USE int pod_check_user(const struct container_wish *wish, struct error *err);
 

@@ -60,6 +60,11 @@ said 'the network policy is in force, and what must be closed is'
 said 'network.allow: no name server knows dead.test'
 nothing_past_it
 hostile_words_are_borne
+expect_policy() {
+    "$CCFS" -w "$raw" doctor >"$work/out" 2>&1 || true
+    grep -q 'the network policy is in force, and what must be closed is' "$work/out" || fail "doctor: $(<"$work/out")"
+}
+expect_policy
 in_session 0 sh -c 'curl -sS http://allowed.test/; curl -sSk https://allowed.test/'
 [[ $out == $'internet\ninternet-tls' ]] || fail "curl does not use the proxy"
 in_session 56 curl -sSk https://other.test/

@@ -138,6 +138,18 @@ assert agent["NanoCpus"] == os.cpu_count() * 10**9, agent["NanoCpus"]
 assert agent["Memory"] == agent["MemorySwap"] <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 ' || fail "--print is not what it should be"
 
+# an Engine that has none would pass over them without a word
+if ! docker info -f '{{.SecurityOptions}}' | grep -q apparmor; then
+    configure '{"apparmor": "my-profile"}'
+    expect 5 start
+    warned 'confines nothing by AppArmor'
+fi
+if ! docker info -f '{{.SecurityOptions}}' | grep -q selinux; then
+    configure '{"selinux": "level:s0:c100,c200"}'
+    expect 5 run --backend docker -- true
+    warned 'confines nothing by SELinux'
+fi
+
 # a home that stays, until reset; also of a user that the image does not know
 configure '{"keep_home": true}'
 chown -R 1234:1234 "$raw"

@@ -70,3 +70,15 @@ said 'tcp:203.0.113.2:80 closed'
 for name in '' other none; do
     expect 0 stop ${name:+--name "$name"}
 done
+
+# an nft that only says that it did: the policy is tried, and nothing starts without it
+docker create --name lying --network none --user 0 claude-code-container >/dev/null
+printf '#!/bin/sh\ncat >/dev/null\n' >"$work/nft"
+chmod 755 "$work/nft"
+docker cp "$work/nft" lying:/usr/sbin/nft
+docker commit -c 'USER 1000:1000' lying claude-code-container:latest >/dev/null
+docker rm lying >/dev/null
+expect 7 start
+warned 'no network policy is in force'
+[[ -z $(docker ps -q) ]] || fail "without a policy something runs"
+not_mounted

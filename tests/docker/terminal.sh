@@ -63,6 +63,19 @@ sleep 1
 tmux_ kill-server
 in_session 0 true
 
+# the terminal closes on one command in a container of its own: nobody waits for it, it ends
+tmux_ new-session -d -x 100 -y 30 "'$CCFS' -w '$raw' run --backend docker --session closed -- sleep 1000"
+runs_closed() {
+    docker top claude-code-env-closed 2>/dev/null | grep -q 'sleep 1000'
+}
+until_true "it does not run" runs_closed
+tmux_ kill-server
+closed_ended() {
+    [[ -z $(docker ps -aq -f name=env-closed) ]]
+}
+until_true "a command outlives its terminal" closed_ended
+expect 0 history --session closed
+
 # Claude Code without a key says so itself: to one question, and in its own screen
 slowly_shows() { # REGEX
     sleep 1

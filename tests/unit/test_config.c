@@ -215,6 +215,8 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"{\"container\":{\"mounts\":[{\"from\":\"/a\",\"to\":\"/workspace/x\"}]}}",
          "would cover the workspace"},
         {"{\"container\":{\"apparmor\":\"a b\"}}", "container.apparmor: must be a plain word"},
+        {"{\"container\":{\"apparmor\":\"unconfined\"}}", "not take away the Engine's own"},
+        {"{\"container\":{\"selinux\":\"disable\"}}", "not take away the Engine's own"},
         {"{\"container\":{\"git_name\":\"a\\nb\"}}", "container.git_name: must be on one line"},
         {"{\"container\":{\"deny_calls\":[\"rm -rf\"]}}", "must be the name of a system call"},
         {"", "not JSON near line 1"},

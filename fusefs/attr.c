@@ -53,6 +53,7 @@ struct setting {
     struct node *node;
     char path[PLACE_PATH_MAX];
     int fd; /* O_PATH or better, owned */
+    struct statx after; /* of it, behind the last change; stx_mask 0: not looked at */
     bool alone; /* the gate is held for writing */
 };
 
@@ -96,8 +97,10 @@ static int set_recorded(struct setting *s, enum op op, const struct attr_change 
         journal_fail(&change, -r);
         return r;
     }
-    struct attr after;
-    journal_confirm(&change, attr_read(s->fd, "", &after) < 0 ? NULL : &after);
+    if (node_statx(s->fd, "", &s->after) < 0)
+        s->after.stx_mask = 0;
+    struct attr after = attr_from_statx(&s->after);
+    journal_confirm(&change, s->after.stx_mask ? &after : NULL);
     return 0;
 }
 
@@ -148,6 +151,8 @@ static int set_all(struct setting *s, uint64_t handle, const struct attr_change 
     unsigned wish = change->wish;
     if (wish & ATTR_WISH_SIZE)
         TRY(set_size(s, handle, change));
+    if ((wish & ATTR_WISH_SIZE) && !(wish & (ATTR_WISH_UID | ATTR_WISH_GID | ATTR_WISH_MODE)))
+        return 0; /* a truncation has set the times already */
     s->fd = node_open(s->fs->nodes, s->node, O_PATH);
     if (s->fd < 0)
         return s->fd;
@@ -155,8 +160,7 @@ static int set_all(struct setting *s, uint64_t handle, const struct attr_change 
         TRY(set_recorded(s, OP_CHOWN, change, apply_owner));
     if (wish & ATTR_WISH_MODE)
         TRY(set_recorded(s, OP_CHMOD, change, apply_mode));
-    bool times = wish & (ATTR_WISH_ATIME | ATTR_WISH_MTIME);
-    if (times && !(wish & ATTR_WISH_SIZE)) /* a truncation has set them already */
+    if ((wish & (ATTR_WISH_ATIME | ATTR_WISH_MTIME)) && !(wish & ATTR_WISH_SIZE))
         TRY(set_times(s, change));
     return 0;
 }
@@ -174,7 +178,10 @@ static int set_try(struct setting *s, uint64_t handle, const struct attr_change 
         TRY(attr_allow_mode(fs, s->caller, op, s->node->zone, change->mode, s->path));
     data_settle(fs, s->node);
     TRY(set_all(s, handle, change));
-    TRY(node_attr(fs->nodes, s->node, &attr, out));
+    if (s->after.stx_mask && !node_in_vault(fs->nodes, s->node))
+        *out = s->after;
+    else
+        TRY(node_attr(fs->nodes, s->node, &attr, out));
     fresh_reply(fs, s->node->number, out);
     return 0;
 }

@@ -98,7 +98,8 @@ struct spot {
 };
 MUST_USE int node_spot(struct nodes *nodes, struct node *node, struct spot *out);
 void spot_release(struct spot *spot);
-/* statx by spot, identity checked. */
+int node_statx(int dir, const char *name, struct statx *out); /* no symlink followed; -errno */
+/* The same by spot, identity checked. */
 MUST_USE int node_attr(struct nodes *nodes, struct node *node, struct attr *out, struct statx *full);
 /* Opens it by spot, identity checked; flags as open(2).  fd or -errno. */
 int node_open(struct nodes *nodes, struct node *node, int flags);

@@ -19,6 +19,5 @@ void folder_fd_newest(struct nodes *nodes, struct node *node);
 void folder_fd_detach(struct nodes *nodes, struct node *node, int *fd);
 
 bool node_is_identity(struct nodes *nodes, const struct node *node, const struct statx *x);
-int node_statx(int dir, const char *name, struct statx *out); /* no symlink followed; -errno */
 
 #endif

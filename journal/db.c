@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,11 +168,20 @@ static void distrust(sqlite3 *handle)
     sqlite3_busy_timeout(handle, WRITE_TIMEOUT_MS);
 }
 
+/* Nobody asks how much memory it has taken, and to count that takes a lock for each piece.  Heeded by
+ * the first connection of a process only. */
+static void settle_memory(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int handle_open(const char *path, int flags, struct db **out, struct error *err)
 {
+    static pthread_once_t settled = PTHREAD_ONCE_INIT;
     struct db *db = calloc(1, sizeof *db);
     if (!db)
         return error_set(err, ENOMEM, "open the journal");
+    pthread_once(&settled, settle_memory);
     int code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
         int r = speak(db->handle, code, err);

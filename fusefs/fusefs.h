@@ -37,7 +37,7 @@ struct fusefs_options {
     size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
     const struct signing_key *signing_key; /* of the journal's seals, borrowed while serving; NULL: none */
     const struct gc_limits *retention; /* by which it drops by itself, borrowed; NULL: nothing */
-    journal_hide *hide; /* from command lines that are recorded; NULL: nothing */
+    journal_hide *hide; /* what the journal is not to remember; NULL: nothing */
     void *hide_context;
     bool ends_with_sessions; /* unmount when the last session ends (there was one) */
 };

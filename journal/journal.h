@@ -95,10 +95,11 @@ struct actor_ref {
  * and gid as the kernel told them.  Never fails: tid 0 gives the unknown actor. */
 struct actor_ref journal_actor(struct journal *j, pid_t tid, uint32_t uid, uint32_t gid);
 
-/* Takes out of a command line what is not to be remembered; room: bytes with the NUL.  Requests wait
+/* Takes out of a text what is not to be remembered; room: bytes with the NUL.  Requests wait
  * for it; may be called by several threads at once. */
 typedef void journal_hide(void *context, char *text, size_t room);
-/* From now on command lines of processes and sessions pass through it. */
+/* From now on command lines, of processes and sessions, and names that a proxy was asked for pass
+ * through it. */
 void journal_set_hide(struct journal *j, journal_hide *hide, void *context);
 
 /* From now on root and its descendants belong to a new session.  root 0: nobody, by number only. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/log.h"
 #include "launcher/redact.h"
 
@@ -13,7 +14,7 @@ struct secrets_hide {
     const struct workspace *workspace;
     char *folder;
     pthread_mutex_t lock;
-    struct timespec seen; /* below: under lock; of the folder, when it was read */
+    int64_t seen; /* below: under lock; when the folder that was read had changed */
     struct redactor *redactor;
 };
 
@@ -36,14 +37,17 @@ static void learn(struct secrets_hide *h)
         log_error(&err);
 }
 
-/* A value that is set anew is a new name in the folder. */
+/* A value that is set anew is a new name in the folder.  Of two changes at once the folder may have
+ * one time: what has just changed is read again. */
 static void look(struct secrets_hide *h)
 {
     struct stat st;
-    if (stat(h->folder, &st) < 0 ||
-        (st.st_mtim.tv_sec == h->seen.tv_sec && st.st_mtim.tv_nsec == h->seen.tv_nsec))
+    if (stat(h->folder, &st) < 0)
         return;
-    h->seen = st.st_mtim; /* before it is read: what comes meanwhile is seen the next time */
+    int64_t changed = clock_ns(st.st_mtim);
+    if (changed == h->seen && clock_now_ns() - changed > NS_PER_S)
+        return;
+    h->seen = changed;
     learn(h);
 }
 

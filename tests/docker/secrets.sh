@@ -64,6 +64,11 @@ expect 127 exec --secret-env TOKEN -- no-such-program
 expect 0 exec --detach --secret-env TOKEN -- sh -c 'echo "detached with ${#TOKEN}"; exec sleep 1000'
 until_true "the detached command says nothing" bash -c 'docker logs claude-code-env 2>&1 | grep -q "detached with '"${#value}"'"'
 engine_tells_nothing
+for process in /proc/[0-9]*; do # of the host's own: ccfs, its daemon, the Engine and its helpers
+    tr '\0' '\n' <"$process/cgroup" 2>/dev/null | grep -q /docker/ && continue
+    ! grep -qaF "$value" "$process/cmdline" "$process/environ" 2>/dev/null ||
+        fail "a process of the host shows it: $(tr '\0' ' ' <"$process/cmdline")"
+done
 expect 0 logs
 [[ $out != *"$value"* ]] || fail "ccfs logs shows it"
 

@@ -46,3 +46,33 @@ python3 "$here/support/reach.py" tcp:203.0.113.2:80 | grep -q open || fail "this
 kill "$offline"
 wait "$offline" || true
 not_mounted
+
+# --- of a normal user, by that user; and by root, who gets in the way of nobody ---
+need setpriv fusermount3
+owner=$(id -u games) && [[ $(stat -c %a /dev/fuse) == *[67] && $(stat -c %a /dev/net/tun) == *[67] ]] || exit 0
+mkdir "$work/home"
+chown "$owner:$owner" "$work/home"
+cp "$CCFS" "$work/ccfs" # where that user finds it
+raw=$work/home/workspace
+as_owner() {
+    env -i HOME="$work/home" PATH="$PATH" setpriv --reuid "$owner" --regid "$owner" --clear-groups "$@"
+}
+as_owner "$work/ccfs" -w "$raw" run --session theirs --network internet -- sh -c 'echo on >on; exec sleep 1000' >/dev/null 2>"$work/err" &
+theirs=$!
+until_true "a user's session does not begin: $(<"$work/err")" test -s "$raw/Projects/on"
+expect 0 status --json
+root=$(sed -n 's/.*"root_pid":\([0-9]*\),"began".*/\1/p' <<<"$out")
+as_owner "$work/ccfs" -w "$raw" incident >"$work/out" 2>"$work/err" || fail "a user's incident: $(<"$work/err")"
+grep -q 'frozen      theirs  sandbox, network cut' "$work/out" || fail "a user's incident says: $(<"$work/out")"
+[[ $(reaches tcp:203.0.113.2:80) == *closed && $(awk '/^State:/ { print $2 }' "/proc/$root/status") == T ]] ||
+    fail "a user's session is not held"
+expect 0 incident --thaw # by root
+[[ $(reaches tcp:203.0.113.2:80) == *open ]] || fail "root does not give it back"
+expect 0 incident --output "$work/home/roots.tar.gz"
+[[ $(stat -c '%u %a' "$work/home/roots.tar.gz" "$work/home/roots.tar.gz.sha256") == "$owner 600
+$owner 600" ]] || fail "the archive is not the owner's alone"
+[[ -z $(find "$raw/.ccfs" -not -user "$owner") ]] || fail "root left something of its own"
+expect 0 incident --thaw
+kill -9 "$root"
+wait "$theirs" || true
+not_mounted

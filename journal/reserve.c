@@ -11,6 +11,7 @@
 #include "journal/base/fd.h"
 
 #define RETAKE_BYTES (RESERVE_BYTES + RESERVE_BYTES / 2) /* it is not taken from the last room */
+#define SLACK_BYTES (64 << 10) /* what the filesystem may need to note it */
 
 /* What the filesystem could give us; in doubt nothing. */
 static uint64_t room(const struct reserve *r)
@@ -19,6 +20,17 @@ static uint64_t room(const struct reserve *r)
     if (fstatvfs(r->fd, &s) < 0)
         return 0;
     return (uint64_t)(geteuid() == 0 ? s.f_bfree : s.f_bavail) * s.f_frsize;
+}
+
+/* To the file that commits go to, before whoever waits for room on the disk can have it.  (SQLite
+ * locks its other files: that this one is closed loses no lock.) */
+static void hand_over(const struct reserve *r)
+{
+    struct stat st;
+    CLEANUP(fd_close)
+    int fd = openat(r->state, "journal.db-wal", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, RESERVE_BYTES - SLACK_BYTES);
 }
 
 /* Under lock.  Some filesystems have freed blocks only when that is on the disk. */
@@ -40,6 +52,7 @@ static void make_whole(struct reserve *r)
 int reserve_open(int state, struct reserve *out, struct error *err)
 {
     struct stat st;
+    out->state = state;
     out->fd =
         openat(state, "reserve", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (out->fd < 0 && errno == ENOSPC)
@@ -65,8 +78,10 @@ bool reserve_spend(struct reserve *r)
 {
     pthread_mutex_lock(&r->lock);
     bool had = r->whole;
-    if (had)
+    if (had) {
         make_empty(r);
+        hand_over(r);
+    }
     pthread_mutex_unlock(&r->lock);
     return had;
 }

@@ -2,7 +2,8 @@
  *
  * A full disk must not keep the journal from recording what it refused, nor retention and undo from
  * giving room back, and these write first.  So a file (.ccfs/reserve) holds blocks that nobody else
- * can have; when SQLite finds none it is made empty, and as long as it is empty no change is taken.
+ * can have; when SQLite finds none it is made empty, its blocks go to SQLite's log, and as long as
+ * it is empty no change is taken.
  *
  *   whole ── spend ──► empty ── retake, once there is more room than it takes ──► whole
  *
@@ -18,11 +19,12 @@
 #define RESERVE_BYTES (8 << 20)
 
 struct reserve {
+    int state; /* borrowed */
     int fd;
     pthread_mutex_t lock;
     bool whole; /* under lock */
 };
-#define RESERVE_NONE ((struct reserve){.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER})
+#define RESERVE_NONE ((struct reserve){.state = -1, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER})
 
 /* state: .ccfs.  Where the disk is all but full it is empty from the beginning. */
 MUST_USE int reserve_open(int state, struct reserve *out, struct error *err);

@@ -397,6 +397,8 @@ static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wis
             return shut_error(in, err);
         if (room)
             return 0;
+        if (wish == INTAKE_AT_ONCE)
+            return -EAGAIN;
         in->called = true;
         pthread_cond_signal(&in->work);
         int r = 0;

@@ -62,6 +62,7 @@ enum intake_wish {
     INTAKE_UNDO,   /* the same, but taken while it is shut for changes only */
     INTAKE_REPORT, /* of what happened anyway: taken while there is room, waits for seconds at most
                     */
+    INTAKE_AT_ONCE, /* the same, and does not wait at all: for the writer's own thread */
 };
 
 struct reservation {

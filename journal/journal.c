@@ -15,6 +15,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/log.h"
 #include "journal/journal_part.h"
+#include "journal/outside.h"
 #include "journal/recover.h"
 
 #define RANGES_MAX 8192
@@ -194,16 +195,35 @@ void journal_note(struct journal *j, const struct change_spec *spec, enum outcom
         notes_hold(j->notes, r, &e);
 }
 
-void journal_note_external(struct journal *j, struct actor_ref who, const char *path,
-                           const struct attr *before, const struct attr *after)
+static int external_put(struct journal *j, struct actor_ref who, const char *path,
+                        const struct attr *before, const struct attr *after, enum intake_wish wish)
 {
     const struct change_spec spec = {
         .op = OP_EXTERNAL, .who = who, .path = path, .before = *before};
     struct event e = journal_event_of(&spec);
     struct record *r = NULL;
     e.after = *after;
-    if (journal_event_put(j, RECORD_NOTE, &e, INTAKE_REPORT, &r, NULL) == 0)
-        intake_publish(r, RECORD_DONE);
+    TRY(journal_event_put(j, RECORD_NOTE, &e, wish, &r, NULL));
+    intake_publish(r, RECORD_DONE);
+    return 0;
+}
+
+void journal_note_external(struct journal *j, struct actor_ref who, const char *path,
+                           const struct attr *before, const struct attr *after)
+{
+    (void)!external_put(j, who, path, before, after, INTAKE_REPORT);
+}
+
+bool journal_note_outside(struct journal *j, const char *path, const struct attr *known,
+                          const struct attr *found)
+{
+    if (outside_is_noted(j->db, path, found, NULL) == 1)
+        return true;
+    if (external_put(j, (struct actor_ref){0}, path, known, found, INTAKE_AT_ONCE) < 0)
+        return false;
+    atomic_fetch_add(&j->outside_told, 1);
+    intake_call_writer(j->intake);
+    return true;
 }
 
 /* ---- write sessions ---- */

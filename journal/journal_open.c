@@ -40,6 +40,14 @@ static void after_batch(void *context)
     j->proof_fails = r < 0 && r != -EBUSY;
 }
 
+/* Numbers are given only when recovery is over. */
+static bool note_outside(void *context, const char *path, const struct attr *known,
+                         const struct attr *found)
+{
+    struct journal *j = context;
+    return j->sealer && journal_note_outside(j, path, known, found);
+}
+
 static void discard_idle(void *context, uint64_t version)
 {
     const struct journal *j = context;
@@ -100,6 +108,7 @@ static int parts_open(struct journal *j, int root, struct error *err)
     const struct writer_hook hook = {
         .before_drain = before_drain,
         .after_batch = after_batch,
+        .outside = note_outside,
         .idle = discard_idle,
         .make_room = spend_reserve,
         .has_room = has_reserve,
@@ -280,7 +289,10 @@ int journal_drain(struct journal *j, struct error *err)
 {
     atomic_fetch_add(&j->draining, 1);
     notes_let_go(j->notes, INT64_MAX);
+    uint64_t told = atomic_load(&j->outside_told);
     int r = intake_wait_for_tail(j->intake, intake_head(j->intake), DRAIN_MS, err);
+    if (r == 0 && atomic_load(&j->outside_told) != told) /* what it met is behind that */
+        r = intake_wait_for_tail(j->intake, intake_head(j->intake), DRAIN_MS, err);
     atomic_fetch_sub(&j->draining, 1);
     return r;
 }

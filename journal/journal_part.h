@@ -40,8 +40,9 @@ struct journal {
     uint64_t first_session; /* of this run */
     pthread_mutex_t vault_hold;
     pthread_mutex_t gc_runs;
-    _Atomic int64_t gc_until; /* 0: no end */
-    _Atomic int draining;     /* how many wait: refusals are not held back meanwhile */
+    _Atomic int64_t gc_until;      /* 0: no end */
+    _Atomic uint64_t outside_told; /* changes outside that the writer met and put on record */
+    _Atomic int draining;          /* how many wait: refusals are not held back meanwhile */
     struct journal_recovery recovered;
 };
 
@@ -61,6 +62,10 @@ void journal_mark_clean(struct journal *j);
 struct event journal_event_of(const struct change_spec *spec);
 MUST_USE int journal_event_put(struct journal *j, enum record_kind kind, const struct event *e,
                                enum intake_wish wish, struct record **out, struct error *err);
+
+/* By the writer's thread, which cannot wait: false, there is no room. */
+bool journal_note_outside(struct journal *j, const char *path, const struct attr *known,
+                          const struct attr *found);
 
 /* journal_session.c */
 uint64_t journal_record_actor(void *journal, const struct actor *seen);

@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "journal/base/list.h"
+#include "journal/outside.h"
 #include "journal/schema.h"
 
 #define CACHE_SLOTS 4096 /* a power of two */
@@ -29,6 +32,14 @@ struct known_inode {
     uint64_t ino;
     int64_t born;
     uint64_t object; /* 0: an empty slot */
+    int64_t ctime;   /* the youngest that any event is known to have left, 0: none is */
+};
+
+/* A file that was changed outside. */
+struct outside {
+    char *path; /* owned */
+    struct attr known;
+    struct attr found;
 };
 
 struct store {
@@ -37,6 +48,10 @@ struct store {
     struct known_inode inodes[CACHE_SLOTS];
     uint64_t idle[STORE_BATCH]; /* versions of write sessions in which nothing changed */
     size_t idle_count;
+    struct outside *outside; /* owned */
+    size_t outside_count;
+    size_t outside_room;
+    size_t outside_committed; /* so many of them; the others go with a rollback */
 };
 
 int store_open(struct db *db, struct store **out, struct error *err)
@@ -49,8 +64,15 @@ int store_open(struct db *db, struct store **out, struct error *err)
     return 0;
 }
 
+static void outside_cut(struct store *s, size_t count)
+{
+    while (s->outside_count > count)
+        free(s->outside[--s->outside_count].path);
+}
+
 void store_forget(struct store *s)
 {
+    outside_cut(s, s->outside_committed);
     for (size_t i = 0; i < CACHE_SLOTS; i++)
         free(s->paths[i].bytes);
     memset(s->paths, 0, sizeof s->paths);
@@ -63,6 +85,8 @@ void store_close(struct store **s)
     if (!*s)
         return;
     store_forget(*s);
+    outside_cut(*s, 0);
+    free((*s)->outside);
     free(*s);
     *s = NULL;
 }
@@ -158,7 +182,7 @@ static int object_find(struct store *s, const struct attr *a, uint64_t *object, 
     TRY(r);
     if (r == 1) {
         *object = (uint64_t)stmt_int(&q, 0);
-        *slot = (struct known_inode){a->ino, a->born, *object};
+        *slot = (struct known_inode){a->ino, a->born, *object, 0};
     }
     return 0;
 }
@@ -178,7 +202,7 @@ static int object_map(struct store *s, const struct attr *a, uint64_t object, st
     stmt_bind_int(&q, 2, a->born);
     stmt_bind_int(&q, 3, (int64_t)object);
     TRY(stmt_run(&q, err));
-    *inode_slot(s, a) = (struct known_inode){a->ino, a->born, object};
+    *inode_slot(s, a) = (struct known_inode){a->ino, a->born, object, 0};
     return 0;
 }
 
@@ -249,6 +273,68 @@ static int objects_of(struct store *s, struct event *e, struct error *err)
     else
         TRY(object_met(s, e, &e->object, err));
     return object_replaced(s, e, &e->replaced, err);
+}
+
+/* ---- changed outside ---- */
+
+static int outside_add(struct store *s, const char *path, const struct attr *known,
+                       const struct attr *found, struct error *err)
+{
+    struct outside *list = list_grown(s->outside, s->outside_count, &s->outside_room, sizeof *list);
+    char *copy = strdup(path);
+    if (list)
+        s->outside = list;
+    if (!list || !copy) {
+        free(copy);
+        return error_set(err, ENOMEM, "write the journal");
+    }
+    list[s->outside_count++] = (struct outside){copy, *known, *found};
+    return 0;
+}
+
+/* A file that no event met before has not been left by any. */
+static int outside_look(struct store *s, const struct event *e, uint64_t object,
+                        const struct attr *found, const char *path, struct error *err)
+{
+    const struct known_inode *slot = inode_slot(s, found);
+    struct attr known;
+    bool is_known = object && object != e->id && object != e->id + SECOND_OBJECT;
+    if (!is_known || !path || !S_ISREG(found->mode))
+        return 0;
+    if (slot->object == object && slot->ino == found->ino && slot->born == found->born &&
+        found->ctime <= slot->ctime)
+        return 0;
+    int r = outside_is_new(s->db, object, found, &known, err);
+    return r == 1 ? outside_add(s, path, &known, found, err) : r;
+}
+
+static int outside_look_both(struct store *s, const struct event *e, struct error *err)
+{
+    bool applied = e->outcome == OUTCOME_OK || e->outcome == OUTCOME_OPEN;
+    if (!applied || !op_changes(e->op))
+        return 0;
+    TRY(outside_look(s, e, e->object, &e->before, e->path, err));
+    return outside_look(s, e, e->replaced, &e->before2, e->path2, err);
+}
+
+static void remember_left(struct store *s, const struct attr *left)
+{
+    struct known_inode *slot = inode_slot(s, left);
+    if (left->mode && slot->ino == left->ino && slot->born == left->born &&
+        left->ctime > slot->ctime)
+        slot->ctime = left->ctime;
+}
+
+void store_each_outside(struct store *s, store_outside *each, void *context)
+{
+    size_t told = 0;
+    while (told < s->outside_count &&
+           each(context, s->outside[told].path, &s->outside[told].known, &s->outside[told].found))
+        free(s->outside[told++].path);
+    s->outside_count -= told;
+    if (told > 0)
+        memmove(s->outside, s->outside + told, s->outside_count * sizeof *s->outside);
+    s->outside_committed = s->outside_count;
 }
 
 /* ---- rows ---- */
@@ -345,6 +431,8 @@ static int store_event(struct store *s, const struct record *r, struct error *er
     TRY(objects_of(s, &e, err));
     if (e.version)
         TRY(version_row(s, &e, err));
+    TRY(outside_look_both(s, &e, err));
+    remember_left(s, &e.after);
     return event_row(s, &e, path, path2, err);
 }
 
@@ -422,8 +510,9 @@ static int run_for_event(struct store *s, const char *sql, uint64_t event, struc
 static int is_sealed(struct store *s, uint64_t event, struct error *err)
 {
     CLEANUP(stmt_done)
-    struct stmt q = db_query(s->db, "SELECT event >= ?1 OR EXISTS(SELECT 1 FROM hash WHERE event = ?1"
-                                    " AND hash.id <= seal.hash) FROM seal ORDER BY id DESC LIMIT 1");
+    struct stmt q =
+        db_query(s->db, "SELECT event >= ?1 OR EXISTS(SELECT 1 FROM hash WHERE event = ?1"
+                        " AND hash.id <= seal.hash) FROM seal ORDER BY id DESC LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)event);
     int r = stmt_step(&q, err);
     return r == 1 ? stmt_int(&q, 0) != 0 : r;
@@ -460,6 +549,7 @@ static int store_write_update(struct store *s, const struct record *r, struct er
     stmt_bind_int(&q, 2, u.ended ? OUTCOME_OK : OUTCOME_OPEN);
     bind_ranges(&q, 3, u.ranges, u.range_count);
     bind_attr(&q, 4, &u.after);
+    remember_left(s, &u.after);
     return stmt_run(&q, err);
 }
 

@@ -26,4 +26,10 @@ MUST_USE int store_record(struct store *s, const struct record *r, struct error 
 typedef void store_idle(void *context, uint64_t version);
 void store_each_idle(struct store *s, store_idle *each, void *context);
 
+/* After the commit: files that an event found changed by somebody whom nobody mediated.  false: it
+ * cannot be told now, and is again the next time. */
+typedef bool store_outside(void *context, const char *path, const struct attr *known,
+                           const struct attr *found);
+void store_each_outside(struct store *s, store_outside *each, void *context);
+
 #endif

@@ -6,7 +6,7 @@
  *   undo_rewind.c   each of them taken back on the tree: what it does to names
  *   undo_change.c   … to contents and metadata
  *   undo_loss.c     … what comes back, and what waits for it
- *   undo_outside.c  changes between events that no event tells of
+ *   undo_outside.c  changes that no event tells of, put on record
  *   undo_thing.c    objects, found again, and what is in their way
  *   undo_check.c    what only the whole shows to be impossible
  *   undo_intact.c   is what the vault keeps still what was kept?

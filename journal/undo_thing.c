@@ -8,7 +8,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/db.h"
-#include "journal/undo_outside.h"
+#include "journal/outside.h"
 
 static int no_memory(struct error *err)
 {

@@ -11,7 +11,6 @@
 
 #include "journal/base/fault.h"
 #include "journal/base/log.h"
-#include "journal/store.h"
 
 #define NAP_MS 200
 #define RETRY_NAPS 5 /* a second */
@@ -125,6 +124,7 @@ int writer_drain(struct writer *w, struct error *err)
         }
         FAULT_POINT("writer_committed");
         store_each_idle(w->store, w->hook.idle, w->hook.context);
+        store_each_outside(w->store, w->hook.outside, w->hook.context); /* so that who waits sees it */
         intake_move_tail(w->in, position);
         FAULT_POINT("writer_moved_tail");
         after_batch(w);
@@ -193,6 +193,7 @@ static void *writer_main(void *context)
         intake_wait_for_work(w->in, NAP_MS);
         w->hook.before_drain(w->hook.context);
         drain_or_shut(w);
+        store_each_outside(w->store, w->hook.outside, w->hook.context);
         after_batch(w);
     }
     w->hook.before_drain(w->hook.context);

@@ -7,6 +7,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
 void notify_collect(void *context, const char *path)
@@ -25,11 +26,11 @@ void notify_collect(void *context, const char *path)
         notify->paths[notify->count++] = copy;
 }
 
-static struct node *known_node(struct fusefs *fs, int dir, const char *name, const struct zone *zone)
+static struct node *known_node(struct fusefs *fs, int dir, const char *name,
+                               const struct zone *zone)
 {
     struct attr attr;
-    return attr_read(dir, name, &attr) < 0 ? NULL
-                                           : node_find(fs->nodes, attr.ino, attr.born, zone);
+    return attr_read(dir, name, &attr) < 0 ? NULL : node_find(fs->nodes, attr.ino, attr.born, zone);
 }
 
 /* What is at the place now gets its new alias, and the kernel forgets what it cached of it. */
@@ -44,6 +45,16 @@ static void tell_object(struct fusefs *fs, struct place *at)
     node_drop(fs->nodes, node);
 }
 
+/* The place is let go before its folder is: the kernel may have forgotten that one meanwhile. */
+static void tell_name(struct fusefs *fs, struct node *folder, const char *name)
+{
+    CLEANUP(place_release) struct place at;
+    place_none(&at);
+    if (place_find(fs->nodes, folder->number, name, &at) == 0)
+        tell_object(fs, &at);
+    FAULT_POINT("told");
+}
+
 static void tell(struct fusefs *fs, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -55,10 +66,8 @@ static void tell(struct fusefs *fs, const char *path)
     struct node *parent = fd < 0 ? NULL : known_node(fs, fd, "", NULL);
     if (!parent)
         return; /* the kernel does not know the folder */
-    CLEANUP(place_release) struct place at;
-    place_none(&at);
-    if (name[0] && place_find(fs->nodes, parent->number, name, &at) == 0)
-        tell_object(fs, &at);
+    if (name[0])
+        tell_name(fs, parent, name);
     fuse_lowlevel_notify_inval_inode(fs->session, parent->number, 0, 0);
     if (name[0])
         fuse_lowlevel_notify_inval_entry(fs->session, parent->number, name, strlen(name));

@@ -83,10 +83,11 @@ typedef int verb(struct peer *peer, const char *words, struct strbuf *reply, str
 
 static void add_roots(struct fusefs *fs, struct strbuf *reply)
 {
-    pid_t roots[ROOTS_TOLD];
+    struct journal_root roots[ROOTS_TOLD];
     size_t count = journal_session_roots(fs->journal, roots, COUNT_OF(roots));
     for (size_t i = 0; i < count; i++)
-        strbuf_add_format(reply, "%s%d", i ? "," : " roots=", roots[i]);
+        strbuf_add_format(reply, "%s%llu:%d", i ? "," : " roots=",
+                          (unsigned long long)roots[i].session, roots[i].root);
 }
 
 static int verb_status(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
@@ -150,13 +151,6 @@ static int verb_session_begin(struct peer *peer, const char *words, struct strbu
     if (r == 0)
         strbuf_add_format(reply, " session=%llu", (unsigned long long)peer->sessions[i]);
     return r;
-}
-
-static int verb_session_root(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
-{
-    (void)err;
-    strbuf_add_format(reply, " pid=%d", journal_session_root(peer->fs->journal, number(words, "session")));
-    return 0;
 }
 
 static bool is_its_session(const struct peer *peer, uint64_t session)
@@ -448,7 +442,6 @@ static const struct {
     {"status", verb_status},
     {"drain", verb_drain},
     {"session-begin", verb_session_begin},
-    {"session-root", verb_session_root},
     {"session-contact", verb_session_contact},
     {"session-end", verb_session_end},
     {"undo", verb_undo},

@@ -390,20 +390,12 @@ unsigned actors_sessions(struct actors *a)
     return count;
 }
 
-size_t actors_session_roots(struct actors *a, pid_t *out, size_t limit)
+size_t actors_session_roots(struct actors *a, struct journal_root *out, size_t limit)
 {
     pthread_mutex_lock(&a->resolving);
     size_t count = live_session_roots(&a->sessions, out, limit);
     pthread_mutex_unlock(&a->resolving);
     return count;
-}
-
-pid_t actors_session_root(struct actors *a, uint64_t session)
-{
-    pthread_mutex_lock(&a->resolving);
-    pid_t root = live_session_root(&a->sessions, session);
-    pthread_mutex_unlock(&a->resolving);
-    return root;
 }
 
 struct actors *actors_new(actor_record *record, void *context)

@@ -25,8 +25,7 @@ struct actor_ref actors_find(struct actors *a, pid_t tid, uint32_t uid, uint32_t
 int actors_session_begin(struct actors *a, pid_t root, uint64_t session);
 void actors_session_end(struct actors *a, uint64_t session);
 unsigned actors_sessions(struct actors *a);
-/* The first processes of those that live; how many. */
-size_t actors_session_roots(struct actors *a, pid_t *out, size_t limit);
-pid_t actors_session_root(struct actors *a, uint64_t session); /* 0: none lives */
+/* Of those that live; how many. */
+size_t actors_session_roots(struct actors *a, struct journal_root *out, size_t limit);
 
 #endif

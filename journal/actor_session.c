@@ -45,19 +45,6 @@ unsigned live_session_count(const struct live_sessions *l)
     return count;
 }
 
-pid_t live_session_root(const struct live_sessions *l, uint64_t id)
-{
-    pid_t parent = 0;
-    uint64_t ticks = 0;
-    for (int i = 0; id && i < ACTOR_SESSIONS_MAX; i++) {
-        const struct live_session *s = &l->list[i];
-        if (s->id == id && s->root > 0 && actor_read_stat(s->root, &parent, &ticks) == 0 &&
-            ticks == s->ticks)
-            return s->root;
-    }
-    return 0;
-}
-
 uint64_t live_session_rooted_at(const struct live_sessions *l, pid_t pid, uint64_t ticks)
 {
     for (int i = 0; i < ACTOR_SESSIONS_MAX; i++)
@@ -84,11 +71,19 @@ uint64_t live_session_in_container(const struct live_sessions *l, pid_t pid,
     return 0;
 }
 
-size_t live_session_roots(const struct live_sessions *l, pid_t *out, size_t limit)
+/* Its number may be another process's by now. */
+static bool root_lives(const struct live_session *s)
+{
+    pid_t parent = 0;
+    uint64_t ticks = 0;
+    return s->root > 0 && actor_read_stat(s->root, &parent, &ticks) == 0 && ticks == s->ticks;
+}
+
+size_t live_session_roots(const struct live_sessions *l, struct journal_root *out, size_t limit)
 {
     size_t count = 0;
     for (int i = 0; i < ACTOR_SESSIONS_MAX && count < limit; i++)
-        if (l->list[i].id && l->list[i].root > 0)
-            out[count++] = l->list[i].root;
+        if (l->list[i].id && root_lives(&l->list[i]))
+            out[count++] = (struct journal_root){l->list[i].id, l->list[i].root};
     return count;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "journal/actor_proc.h"
+#include "journal/journal.h"
 
 #define ACTOR_SESSIONS_MAX 64
 
@@ -28,11 +29,8 @@ struct live_sessions {
 int live_session_add(struct live_sessions *l, struct live_session fresh, struct actor_texts *texts);
 void live_session_remove(struct live_sessions *l, uint64_t id);
 unsigned live_session_count(const struct live_sessions *l);
-/* The first processes; how many. */
-size_t live_session_roots(const struct live_sessions *l, pid_t *out, size_t limit);
-
-/* 0: none, or its root has ended. */
-pid_t live_session_root(const struct live_sessions *l, uint64_t id);
+/* Those whose root lives; how many. */
+size_t live_session_roots(const struct live_sessions *l, struct journal_root *out, size_t limit);
 
 /* 0: none. */
 uint64_t live_session_rooted_at(const struct live_sessions *l, pid_t pid, uint64_t ticks);

@@ -115,10 +115,12 @@ struct journal_contact {
 };
 void journal_session_contact(struct journal *j, uint64_t session, const struct journal_contact *c);
 unsigned journal_sessions_alive(struct journal *j);
-/* Their first processes; how many. */
-size_t journal_session_roots(struct journal *j, pid_t *out, size_t limit);
-/* The process whose descendants it is; 0: it has ended, or there is no such session. */
-pid_t journal_session_root(struct journal *j, uint64_t session);
+/* Those among them whose first process, the root of all others, lives; how many. */
+struct journal_root {
+    uint64_t session;
+    pid_t root;
+};
+size_t journal_session_roots(struct journal *j, struct journal_root *out, size_t limit);
 
 /* ---- changes ---- */
 

@@ -125,12 +125,7 @@ unsigned journal_sessions_alive(struct journal *j)
     return actors_sessions(j->actors);
 }
 
-size_t journal_session_roots(struct journal *j, pid_t *out, size_t limit)
+size_t journal_session_roots(struct journal *j, struct journal_root *out, size_t limit)
 {
     return actors_session_roots(j->actors, out, limit);
-}
-
-pid_t journal_session_root(struct journal *j, uint64_t session)
-{
-    return actors_session_root(j->actors, session);
 }

@@ -127,19 +127,15 @@ static int look_at_session(struct status *s, struct seen_session *one, struct er
     return history_events(s->history, &filter, see_contact, one, err);
 }
 
-/* On a connection of its own: the answer to `status` is still to be read. */
-static int ask_roots(struct status *s, struct error *err)
+static void take_roots(struct status *s)
 {
-    CLEANUP(control_close) struct control daemon = CONTROL_NONE;
-    int runs = control_connect(s->workspace.root, &daemon, err);
-    for (size_t i = 0; runs == 1 && i < s->session_count; i++) {
-        CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
-        strbuf_add_text(&request, "session-root");
-        control_add_number(&request, "session", s->sessions[i].id);
-        TRY(control_ask(&daemon, strbuf_text(&request), NULL, NULL, err));
-        s->sessions[i].root = (int64_t)control_number(&daemon, "pid");
-    }
-    return runs < 0 ? runs : 0;
+    const char *at = control_value(&s->daemon, "roots");
+    uint64_t session = 0;
+    pid_t root = 0;
+    while (control_next_root(&at, &session, &root))
+        for (size_t i = 0; i < s->session_count; i++)
+            if (s->sessions[i].id == session)
+                s->sessions[i].root = root;
 }
 
 static int look_at_sessions(struct status *s, struct error *err)
@@ -149,7 +145,8 @@ static int look_at_sessions(struct status *s, struct error *err)
     TRY(history_sessions(s->history, NULL, keep_session, s, err));
     for (size_t i = 0; i < s->session_count; i++)
         TRY(look_at_session(s, &s->sessions[i], err));
-    return ask_roots(s, err);
+    take_roots(s);
+    return 0;
 }
 
 static int look(const struct cli *cli, struct status *s, struct error *err)

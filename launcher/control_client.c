@@ -268,3 +268,16 @@ int control_settle(int root, struct error *err)
     int r = runs ? control_ask(&daemon, "drain", NULL, NULL, err) : 0;
     return r == -EPIPE ? 0 : r; /* it ended meanwhile, and recorded all */
 }
+
+bool control_next_root(const char **at, uint64_t *session, pid_t *root)
+{
+    char *end = NULL;
+    if (!*at || **at < '0' || **at > '9')
+        return false;
+    *session = strtoull(*at, &end, 10);
+    if (*end != ':')
+        return false;
+    *root = (pid_t)strtol(end + 1, &end, 10);
+    *at = *end == ',' ? end + 1 : end;
+    return *root > 0;
+}

@@ -13,7 +13,9 @@
 #ifndef LAUNCHER_CONTROL_CLIENT_H
 #define LAUNCHER_CONTROL_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "journal/base/error.h"
 #include "journal/base/strbuf.h"
@@ -43,6 +45,10 @@ MUST_USE int control_ask(struct control *c, const char *request, control_progres
 
 /* A daemon that runs writes first what it knows into the journal; where none runs, nothing is done. */
 MUST_USE int control_settle(int root, struct error *err);
+
+/* One by one what `roots` of a status reply lists ("7:4711,8:4720"); *at begins as that value, NULL:
+ * none.  false: no more. */
+bool control_next_root(const char **at, uint64_t *session, pid_t *root);
 
 /* After a request that ends the daemon: hangs up and waits until its process is gone, and with it
  * the mount and the workspace's lock.  -ETIMEDOUT after 30 seconds. */

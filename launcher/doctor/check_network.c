@@ -1,8 +1,8 @@
 /* check_network.c - is the policy of the sessions that run in force, and does an allowlist name
  * what exists? */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "launcher/control_client.h"
 #include "launcher/doctor/checks.h"
@@ -13,25 +13,26 @@
 
 /* ---- sessions ---- */
 
-static void check_session(struct doctor *d, const struct net_policy *policy, pid_t root)
+static void check_session(struct doctor *d, const struct net_policy *policy, uint64_t session,
+                          pid_t root)
 {
     struct error err = ERROR_NONE;
     enum net_found found = NET_FOUND_CLOSED;
     int r = net_visit(root, policy, &found, &err);
     if (r == -EPERM)
-        doctor_say(d, VERDICT_FAIL, "session of process %d: %s", root, err.message);
+        doctor_say(d, VERDICT_FAIL, "session %" PRIu64 ": %s", session, err.message);
     else if (r == -EACCES)
         doctor_say_fix(d, VERDICT_WARN, "sudo ccfs doctor",
-                       "only root may look at the network of the session of process %d", root);
+                       "only root may look at the network of session %" PRIu64, session);
     else if (r < 0)
         doctor_say_error(d, VERDICT_WARN, &err);
     else if (found == NET_FOUND_CLOSED)
-        doctor_say(d, VERDICT_OK, "session of process %d: it has no way out of its own", root);
+        doctor_say(d, VERDICT_OK, "session %" PRIu64 ": it has no way out of its own", session);
     else
         doctor_say(d, VERDICT_OK,
-                   "session of process %d: the network policy is in force, and what must be closed "
-                   "is",
-                   root);
+                   "session %" PRIu64
+                   ": the network policy is in force, and what must be closed is",
+                   session);
 }
 
 /* Whatever the session was started with: what is closed is closed with every policy. */
@@ -46,18 +47,16 @@ static int check_sessions(struct doctor *d, struct control *daemon, struct error
 {
     CLEANUP(net_policy_release) struct net_policy policy = NET_POLICY_NONE;
     TRY(control_ask(daemon, "status", NULL, NULL, err));
+    uint64_t session = 0;
+    pid_t root = 0;
     const char *roots = control_value(daemon, "roots");
     if (!roots || !roots[0]) {
         doctor_say(d, VERDICT_OK, "no session runs");
         return 0;
     }
     TRY(make_policy(d, &policy, err));
-    for (char *end = NULL; *roots; roots = *end == ',' ? end + 1 : end) {
-        long root = strtol(roots, &end, 10);
-        if (end == roots)
-            break;
-        check_session(d, &policy, (pid_t)root);
-    }
+    while (control_next_root(&roots, &session, &root))
+        check_session(d, &policy, session, root);
     return 0;
 }
 

@@ -142,10 +142,32 @@ static void without_a_socket_no_daemon_runs(void **state)
     test_folder_remove(path);
 }
 
+static void roots_are_read_one_by_one_as_far_as_they_make_sense(void **state)
+{
+    const char *at = "7:4711,18446744073709551615:1,x:3";
+    uint64_t session = 0;
+    pid_t root = 0;
+    (void)state;
+    assert_true(control_next_root(&at, &session, &root));
+    assert_int_equal(session, 7);
+    assert_int_equal(root, 4711);
+    assert_true(control_next_root(&at, &session, &root));
+    assert_int_equal(root, 1);
+    assert_false(control_next_root(&at, &session, &root));
+    for (const char *const *odd = (const char *const[]){"", ":", "7", "7:", "7:-1", "7:0", ",", NULL};
+         *odd; odd++) {
+        at = *odd;
+        assert_false(control_next_root(&at, &session, &root));
+    }
+    at = NULL;
+    assert_false(control_next_root(&at, &session, &root));
+}
+
 int main(void)
 {
 #define STORY(name) cmocka_unit_test_setup_teardown(name, given_connection, hung_up)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(roots_are_read_one_by_one_as_far_as_they_make_sense),
         STORY(a_request_is_one_line_and_values_are_encoded),
         STORY(values_are_decoded_and_absent_ones_are_null),
         STORY(progress_is_told_before_the_end),

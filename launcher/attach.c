@@ -114,22 +114,49 @@ static int record_contact(struct attach *a, const struct contact *c, enum outcom
     return control_ask(&a->daemon, strbuf_text(&request), NULL, NULL, err);
 }
 
-int attach_contacts(struct attach *a, struct contacts *contacts, struct error *err)
+/* What came since it was told of the last time. */
+static int tell_contact(struct attach *a, const struct contact *c, uint32_t *told,
+                        struct error *err)
 {
     static const enum outcome outcomes[CONTACT_OUTCOMES] = {
         [CONTACT_REACHED] = OUTCOME_OK,     [CONTACT_FAILED] = OUTCOME_FAILED,
         [CONTACT_REFUSED] = OUTCOME_DENIED, [CONTACT_OTHER_NAME] = OUTCOME_DENIED,
         [CONTACT_NO_TLS] = OUTCOME_DENIED,
     };
+    struct contact one = *c;
+    one.count -= *told;
+    if (c->count <= *told)
+        return 0;
+    TRY(record_contact(a, &one, outcomes[c->outcome], contact_reason(c->outcome), err));
+    *told = c->count;
+    return 0;
+}
+
+int attach_contacts(struct attach *a, struct contacts *contacts, struct contacts_told *told,
+                    struct error *err)
+{
     const struct contact others = {.target = "*", .count = contacts->more};
     size_t count = contacts_check(contacts);
-    for (size_t i = 0; i < count; i++) {
-        const struct contact *c = &contacts->items[i];
-        TRY(record_contact(a, c, outcomes[c->outcome], contact_reason(c->outcome), err));
-    }
+    for (size_t i = 0; i < count; i++)
+        TRY(tell_contact(a, &contacts->items[i], &told->counts[i], err));
     return contacts->more == 0 ? 0
                                : record_contact(a, &others, OUTCOME_FAILED,
                                                 "more names than are kept for one session", err);
+}
+
+/* Those that were there at the last look are whole by now. */
+int attach_new_contacts(struct attach *a, const struct contacts *contacts,
+                        struct contacts_told *told, struct error *err)
+{
+    uint32_t now = contacts->count;
+    for (uint32_t i = 0; i < told->known; i++) {
+        struct contact one = contacts->items[i];
+        one.target[CONTACT_TARGET_BYTES - 1] = '\0';
+        if (told->counts[i] == 0 && one.outcome < CONTACT_OUTCOMES)
+            TRY(tell_contact(a, &one, &told->counts[i], err));
+    }
+    told->known = now < CONTACT_LIMIT ? now : CONTACT_LIMIT;
+    return 0;
 }
 
 void attach_proxy_ended(struct attach *a, const char *name)

@@ -35,8 +35,18 @@ struct attach_session {
  * meanwhile; nothing of pid has run yet, so begin again with attach_open(). */
 MUST_USE int attach_begin(struct attach *a, const struct attach_session *session,
                           struct error *err);
-/* Records what its proxy was asked for; call it before the end.  -EPIPE as there. */
-MUST_USE int attach_contacts(struct attach *a, struct contacts *contacts, struct error *err);
+/* What of a session's contacts is on record already; {0} at first. */
+struct contacts_told {
+    uint32_t known; /* of its items, when it was looked at last */
+    uint32_t counts[CONTACT_LIMIT];
+};
+/* Records what its proxy was asked for and what is not on record yet; call it before the end, when
+ * nobody fills them any more.  -EPIPE as there. */
+MUST_USE int attach_contacts(struct attach *a, struct contacts *contacts,
+                             struct contacts_told *told, struct error *err);
+/* The same while they are filled: each that has not been told of, a look after it came. */
+MUST_USE int attach_new_contacts(struct attach *a, const struct contacts *contacts,
+                                 struct contacts_told *told, struct error *err);
 /* Says, and records at once, that its proxy is gone while it goes on. */
 void attach_proxy_ended(struct attach *a, const char *name);
 /* Ends the session, and the daemon if it was for sessions and no other one lives.  -EPIPE: the

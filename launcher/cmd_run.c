@@ -327,8 +327,9 @@ static int end(struct run *run, int exit_code, struct error *err)
     streams_close(&run->streams, true);
     if (run->attach.daemon.fd < 0)
         return 0;
+    struct contacts_told untold = {0};
     int told = run->task.contacts && run->attach.session
-                   ? attach_contacts(&run->attach, run->task.contacts, err)
+                   ? attach_contacts(&run->attach, run->task.contacts, &untold, err)
                    : 0;
     int ended = attach_end(&run->attach, exit_code, told < 0 ? NULL : err);
     return ended < 0 ? ended : told;

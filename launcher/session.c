@@ -62,8 +62,11 @@ enum ending session_watch(struct session_watch *w, int *signal)
         polls[PROXY] = (struct pollfd){w->task->proxy, POLLIN, 0};
         polls[NEWS] = (struct pollfd){w->news, POLLIN, 0};
         pty_watch(w->pty, polls + FIXED);
-        if (poll(polls, COUNT_OF(polls), -1) < 0)
+        int ready = poll(polls, COUNT_OF(polls), w->tick_ms ? w->tick_ms : -1);
+        if (ready < 0)
             continue; /* EINTR: nothing else is possible here */
+        if (ready == 0)
+            return ENDING_TICK;
         *signal = polls[SIGNALS].revents ? read_signal(w) : 0;
         if (*signal)
             return ENDING_SIGNAL;

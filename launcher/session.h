@@ -14,6 +14,7 @@ enum ending {
     ENDING_MOUNT,  /* the daemon is gone, and without it nothing may run */
     ENDING_LINE,   /* whoever runs it is gone: nobody else would end it with us */
     ENDING_NEWS,   /* it did not yet, but there is news: read it, watch on */
+    ENDING_TICK,   /* it did not yet, but some time has passed: watch on */
     ENDING_PROXY,  /* it did not yet, but reaches nothing any more: said once, watch on */
 };
 
@@ -26,6 +27,7 @@ struct session_watch {
     int signals; /* of session_signals() */
     int daemon;  /* its control socket: readable when it hangs up */
     int news;    /* readable when there is some; -1: none comes */
+    int tick_ms; /* of quiet; 0: never */
 };
 enum ending session_watch(struct session_watch *watch, int *signal);
 

@@ -17,12 +17,14 @@
 #include "launcher/session.h"
 
 #define LINE_MS 3000
+#define TICK_MS 3000
 
 struct keeper {
     const struct keeper_order *order;
     struct attach attach;
     struct pod pod;
     struct contacts *contacts; /* with an allowlist */
+    struct contacts_told told;
     int lock;
     int signals;
     struct news news;
@@ -137,6 +139,15 @@ static int hear(struct keeper *k, struct error *err)
                      k->order->names->holder);
 }
 
+/* As they come: a session lasts for days, and who keeps it may be killed. */
+static void tell_contacts(struct keeper *k)
+{
+    struct error err = ERROR_NONE;
+    int r = k->attach.session ? attach_new_contacts(&k->attach, k->contacts, &k->told, &err) : 0;
+    if (r < 0 && r != -EPIPE) /* a daemon that died is seen by the watch */
+        log_error(&err);
+}
+
 static int watch(struct keeper *k, struct error *err)
 {
     struct backend_task task = BACKEND_TASK_NONE;
@@ -146,6 +157,7 @@ static int watch(struct keeper *k, struct error *err)
     task.line = k->pod.agent_life;
     task.proxy = k->pod.sidecar.ended;
     struct session_watch w = {.task = &task, .pty = &none, .signals = k->signals};
+    w.tick_ms = k->contacts ? TICK_MS : 0;
     listen_to_engine(k);
     for (;;) {
         w.daemon = k->attach.daemon.fd;
@@ -153,6 +165,8 @@ static int watch(struct keeper *k, struct error *err)
         enum ending ending = session_watch(&w, &signal);
         if (ending == ENDING_NEWS)
             TRY(hear(k, err));
+        else if (ending == ENDING_TICK)
+            tell_contacts(k);
         else if (ending == ENDING_PROXY)
             attach_proxy_ended(&k->attach, k->order->names->agent);
         else if (ending == ENDING_LINE)
@@ -182,7 +196,9 @@ static int end(struct keeper *k, struct error *err)
         pod_end(order->engine, order->names, &k->pod);
     int status = k->pod.root > 0 ? how_it_ended(k) : EXIT_FAILED;
     sidecar_end(&k->pod.sidecar);
-    int told = k->contacts && k->attach.session ? attach_contacts(&k->attach, k->contacts, err) : 0;
+    int told = k->contacts && k->attach.session
+                   ? attach_contacts(&k->attach, k->contacts, &k->told, err)
+                   : 0;
     int ended =
         k->attach.daemon.fd >= 0 ? attach_end(&k->attach, status, told < 0 ? NULL : err) : 0;
     if (k->pod.root > 0)

@@ -71,8 +71,19 @@ in_session 56 curl -sSk https://other.test/
 expect 0 restart
 names_are_kept_apart
 nothing_past_it
+
+# --- what it asked for is on record while it goes on, and whole at the end ---
+is_recorded() {
+    expect 0 history --op network --session claude-code-env --json
+    [[ $out == *'"path":"other.test:443"'* && $out == *'TLS for another name'* ]]
+}
+until_true "what is refused is not on record" is_recorded
+ask 'connect other.test 443' 'connect other.test 443'
 expect 0 stop
 the_record_tells
+expect 0 history --op network --session claude-code-env --json
+[[ $(grep -c '"path":"other.test:443"' <<<"$out") == 2 ]] ||
+    fail "it is not told of once when it came, and once of what came later"
 expect 0 history --op network
 [[ $out != *$'\33'* ]] || fail "what the agent said reaches the terminal"
 [[ -z $(docker ps -aq -f name=proxy) ]] || fail "stop leaves the proxy behind"

@@ -127,9 +127,8 @@ static int know_secrets(struct incident *i, struct secrets *all, struct error *e
         n++;
     if (n == i->count)
         return 0;
-    const struct spec spec = {.names = &i->sessions[n].names,
-                              .workspace = &i->workspace,
-                              .secrets = &i->config.secrets};
+    const struct spec spec = {
+        .names = &i->sessions[n].names, .workspace = &i->workspace, .secrets = &i->config.secrets};
     return swarm_take_secrets(&i->engine, &spec, all, err);
 }
 

@@ -19,7 +19,7 @@
 
 #define SECRET_BYTES_LIMIT (64 * 1024)
 #define SECRETS_LIMIT 64
-#define SECRETS_TMPFS "8388608" /* bytes: room for all, in whole pages */
+#define SECRETS_TMPFS "8388608"       /* bytes: room for all, in whole pages */
 #define SECRETS_FOLDER "/run/secrets" /* in a session: a file for each, 0400 */
 
 struct secret {

@@ -21,8 +21,8 @@
 /* Handles that the kernel has closed and whose mappings live on: mapped.h. */
 struct mapped {
     pthread_mutex_t lock;
-    uint64_t *numbers; /* oldest first */
-    size_t count, room;
+    uint64_t *numbers; /* oldest first, from `first` on */
+    size_t first, count, room;
 };
 
 struct fusefs {

@@ -29,10 +29,22 @@ static bool is_mapped(const struct handle *handle)
     return !give_up_writing(handle) || !passthrough_is_quiet(handle->fd);
 }
 
+/* Under lock.  Those that went make room at the front: once they are half of all, so that each is moved
+ * once at most for each one that goes. */
+static void close_up(struct mapped *mapped)
+{
+    if (mapped->first < mapped->room / 2)
+        return;
+    memmove(mapped->numbers, mapped->numbers + mapped->first, mapped->count * sizeof *mapped->numbers);
+    mapped->first = 0;
+}
+
 static bool line_up(struct mapped *mapped, uint64_t number)
 {
     pthread_mutex_lock(&mapped->lock);
-    if (mapped->count == mapped->room) {
+    if (mapped->first > 0 && mapped->first + mapped->count == mapped->room)
+        close_up(mapped);
+    if (mapped->first + mapped->count == mapped->room) {
         size_t room = mapped->room ? mapped->room * 2 : 16;
         uint64_t *numbers = realloc(mapped->numbers, room * sizeof *numbers);
         if (numbers) {
@@ -40,9 +52,9 @@ static bool line_up(struct mapped *mapped, uint64_t number)
             mapped->room = room;
         }
     }
-    bool fits = mapped->count < mapped->room;
+    bool fits = mapped->first + mapped->count < mapped->room;
     if (fits)
-        mapped->numbers[mapped->count++] = number;
+        mapped->numbers[mapped->first + mapped->count++] = number;
     pthread_mutex_unlock(&mapped->lock);
     return fits;
 }
@@ -52,8 +64,8 @@ static uint64_t take_oldest(struct mapped *mapped)
     uint64_t number = 0;
     pthread_mutex_lock(&mapped->lock);
     if (mapped->count > 0) {
-        number = mapped->numbers[0];
-        memmove(mapped->numbers, mapped->numbers + 1, --mapped->count * sizeof *mapped->numbers);
+        number = mapped->numbers[mapped->first++];
+        mapped->count--;
     }
     pthread_mutex_unlock(&mapped->lock);
     return number;

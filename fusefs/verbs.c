@@ -109,6 +109,9 @@ static int verb_status(struct peer *peer, const char *words, struct strbuf *repl
                       journal_sessions_alive(fs->journal), handles_open(&fs->handles), nodes,
                       done.settled, done.sessions);
     add_roots(fs, reply);
+    uint64_t bytes = 0;
+    if (vault_used(journal_vault(fs->journal), &bytes))
+        strbuf_add_format(reply, " vault_bytes=%llu", (unsigned long long)bytes);
     return 0;
 }
 

@@ -79,6 +79,8 @@ struct history_counts {
 };
 MUST_USE int history_count(struct history *h, uint64_t session, struct history_counts *out,
                            struct error *err);
+/* How many old contents the vault keeps, as the journal says. */
+MUST_USE int history_kept(struct history *h, uint64_t *versions, struct error *err);
 /* The last burst: the run of changes that ends with the newest change not yet undone; its members
  * belong to one session and follow one another within two seconds.  0: none. */
 MUST_USE int history_last_burst(struct history *h, uint64_t *first_id, uint64_t *last_id,

@@ -1,6 +1,7 @@
 /* history_count.c - how much happened, and what was done last; see history.h. */
 #include "journal/base/clock.h"
 #include "journal/history_view.h"
+#include "journal/schema.h"
 
 #define BURST_NS (2 * NS_PER_S)
 
@@ -58,6 +59,17 @@ int history_count(struct history *h, uint64_t session, struct history_counts *ou
         .renamed = not_negative(stmt_int(&s, 6)),
         .denied = not_negative(stmt_int(&s, 7)),
     };
+    return 0;
+}
+
+int history_kept(struct history *h, uint64_t *versions, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt s = db_query(h->db, "SELECT count(*) FROM version WHERE state=?1");
+    stmt_bind_int(&s, 1, VERSION_KEPT);
+    int r = stmt_step(&s, err);
+    TRY(r);
+    *versions = not_negative(stmt_int(&s, 0));
     return 0;
 }
 

@@ -21,6 +21,7 @@ struct mending {
     struct backup *backup;
     struct past *past;
     struct error *err;
+    struct touched further; /* names whose first name goes, as they come */
     bool failed;
 };
 
@@ -28,14 +29,27 @@ struct mending {
 static bool still_holds(void *context, const char *path, const char *hardlink)
 {
     struct mending *m = context;
-    struct touched *touched = &m->backup->touched;
+    const struct touched *touched = &m->backup->touched;
     if (touched_has(touched, path))
         return false;
     if (!hardlink || !touched_has(touched, hardlink))
         return true;
-    m->failed |= touched_add(touched, path, false, 0) < 0;
-    touched_sort(touched);
+    m->failed |= touched_add(&m->further, path, false, 0) < 0;
     return false;
+}
+
+static void mending_release(struct mending *m)
+{
+    touched_release(&m->further);
+}
+
+static int take_further(struct mending *m)
+{
+    struct touched *touched = &m->backup->touched;
+    for (size_t i = 0; i < m->further.count; i++)
+        TRY(touched_add(touched, m->further.list[i].path, false, 0));
+    touched_sort(touched);
+    return m->failed ? -ENOMEM : 0;
 }
 
 /* What the archive calls one file under several names: its object, or its inode. */
@@ -119,9 +133,10 @@ static int pack_touched(struct mending *m, const struct touched_path *at, struct
 int backup_mend(struct backup *b, int from, struct error *err)
 {
     CLEANUP(past_close) struct past *past = NULL;
+    CLEANUP(mending_release)
     struct mending m = {.backup = b, .err = err};
     TRY(tarball_copy(from, b->tarball, still_holds, &m, err));
-    if (m.failed)
+    if (take_further(&m) < 0)
         return error_set(err, ENOMEM, "make a backup");
     TRY(past_open(b->look->history, b->look->workspace.root, &past, err));
     TRY(past_go(past, &b->since, err));

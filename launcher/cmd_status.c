@@ -149,6 +149,15 @@ static int look_at_sessions(struct status *s, struct error *err)
     return 0;
 }
 
+/* The daemon counts what it keeps; where none does, or not yet, all of the vault is gone through. */
+static int look_at_vault(struct status *s, struct error *err)
+{
+    if (!s->mounted || !control_value(&s->daemon, "vault_bytes"))
+        return look_vault(&s->workspace, &s->vault_bytes, &s->versions, err);
+    s->vault_bytes = control_number(&s->daemon, "vault_bytes");
+    return history_kept(s->history, &s->versions, err);
+}
+
 static int look(const struct cli *cli, struct status *s, struct error *err)
 {
     TRY(workspace_open(cli, &s->workspace, err));
@@ -159,7 +168,7 @@ static int look(const struct cli *cli, struct status *s, struct error *err)
     TRY(history_open(s->workspace.root, &s->history, err));
     TRY(history_count(s->history, 0, &s->counts, err));
     TRY(undo_find_unfinished(s->workspace.root, &s->undo, err));
-    TRY(look_vault(&s->workspace, &s->vault_bytes, &s->versions, err));
+    TRY(look_at_vault(s, err));
     return look_at_sessions(s, err);
 }
 

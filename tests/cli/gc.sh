@@ -59,7 +59,11 @@ expect 4 undo --yes "$(removal a)" "$(removal d)"
 [[ ! -e $mnt/Projects/d ]] || fail "half of an undo was done"
 expect 0 undo --yes "$(removal d)"
 [[ $(<"$mnt/Projects/d") == "content of d" ]] || fail "what was kept did not come back"
+expect 0 status --json
+counted=$(grep -o '"vault_bytes":[0-9]*' <<<"$out") # by the daemon, without a look at the vault
 expect 0 umount
+expect 0 status --json
+said "$counted"
 
 # without a daemon
 expect 0 mount "$mnt"

@@ -55,9 +55,10 @@ registry=$!
 bridge=$(ip -4 -o addr show docker0 | sed -n 's/.* inet \([0-9.]*\).*/\1/p')
 helper forward.py "$bridge" 3128 19 deb.debian.org registry.npmjs.org
 export http_proxy=http://$bridge:3128 https_proxy=http://$bridge:3128 HTTPS_PROXY=http://$bridge:3128
-curl -sf -o /dev/null http://deb.debian.org/debian/dists/bookworm/InRelease &&
-    curl -sf -o /dev/null https://registry.npmjs.org/@anthropic-ai%2fclaude-code ||
-    skip "deb.debian.org or registry.npmjs.org is out of reach"
+for wanted in http://deb.debian.org/debian/dists/bookworm/InRelease \
+    https://registry.npmjs.org/@anthropic-ai%2fclaude-code; do
+    curl -sf -o /dev/null "$wanted" || skip "$wanted is out of reach"
+done
 ! curl -sf -o /dev/null http://example.com/ || fail "the test's proxy leads elsewhere"
 
 # --- the whole, in lines ---

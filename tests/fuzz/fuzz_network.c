@@ -63,6 +63,18 @@ static void take_line(const char *line)
         __builtin_trap();
 }
 
+/* In two pieces, as a connection may give it; zeros and all. */
+static void take_log(const char *data, size_t bytes)
+{
+    static struct contacts contacts;
+    static struct contact_lines lines;
+    size_t half = bytes / 2;
+    contacts_take(&contacts, &lines, data, half);
+    contacts_take(&contacts, &lines, data + half, bytes - half);
+    if (lines.bytes >= sizeof lines.heard || contacts_check(&contacts) != contacts.count)
+        __builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char text[4096];
@@ -74,6 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         parse_domain(text);
     else if (data[0] == 'R')
         parse_resolvers(text);
+    else if (data[0] == 'L')
+        take_log((const char *)data + 1, bytes - 1);
     else
         take_line(text);
     return 0;

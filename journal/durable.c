@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/list.h"
 #include "journal/base/log.h"
+#include "journal/base/thread.h"
 #include "journal/vault_sync.h"
 
 #define EACH_MS 1000
@@ -186,15 +186,9 @@ static void *durable_main(void *context)
     return NULL;
 }
 
-/* Signals belong to the threads that wait for them. */
 int durable_start(struct durable *d, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&d->thread, NULL, durable_main, d);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = -thread_start(&d->thread, durable_main, d);
     d->started = code == 0;
     return code ? error_set(err, code, "start the thread that brings the vault to the disk") : 0;
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/ioprio.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "journal/base/thread.h"
 #include "journal/journal.h"
 #include "journal/schema.h"
 
@@ -425,12 +425,7 @@ static int open_journal(struct hasher *h, struct error *err)
 
 static int start_thread(struct hasher *h, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&h->thread, NULL, hasher_main, h);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = -thread_start(&h->thread, hasher_main, h);
     h->running = code == 0;
     return code ? error_set(err, code, "start hashing contents") : 0;
 }

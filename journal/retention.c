@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "journal/base/log.h"
+#include "journal/base/thread.h"
 #include "journal/budget.h"
 
 #define LOOK_S 2 /* at the budget */
@@ -82,12 +82,7 @@ static void *retention_main(void *context)
 
 static int start_thread(struct retention *r)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&r->thread, NULL, retention_main, r);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = -thread_start(&r->thread, retention_main, r);
     return code;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "journal/base/fault.h"
 #include "journal/base/log.h"
+#include "journal/base/thread.h"
 
 #define NAP_MS 200
 #define RETRY_NAPS 5 /* a second */
@@ -201,15 +201,9 @@ static void *writer_main(void *context)
     return NULL;
 }
 
-/* Signals belong to the threads that wait for them. */
 int writer_start(struct writer *w, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&w->thread, NULL, writer_main, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = -thread_start(&w->thread, writer_main, w);
     if (code != 0)
         return error_set(err, code, "start the journal's writer");
     w->running = true;

@@ -1,0 +1,18 @@
+/* thread.c - see thread.h. */
+#include "journal/base/thread.h"
+
+#include <signal.h>
+
+int thread_start(pthread_t *out, void *(*run)(void *context), void *context)
+{
+    static const int own[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP};
+    sigset_t others;
+    sigset_t before;
+    sigfillset(&others);
+    for (size_t i = 0; i < COUNT_OF(own); i++)
+        sigdelset(&others, own[i]);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
+    int code = pthread_create(out, NULL, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -code;
+}

@@ -15,6 +15,7 @@
 #include "launcher/control_client.h"
 #include "launcher/docker/clean.h"
 #include "launcher/docker/option.h"
+#include "launcher/mountpoint.h"
 #include "launcher/removal.h"
 #include "launcher/secrets.h"
 
@@ -139,14 +140,17 @@ static int refuse_mounted(const struct workspace *w, struct error *err)
 static int destroy(struct cli *cli, const struct destroy_wish *wish, struct error *err)
 {
     CLEANUP(workspace_close) struct workspace w = WORKSPACE_NONE;
+    char shown[512];
     TRY(workspace_open_as_is(cli, &w, err));
     TRY(confirm(&w, wish->name, err));
+    TRY(mountpoint_none_in(&w, err));
     TRY(offer_backup(cli, wish, err));
     TRY(clean_engine(cli, wish->host, err));
     TRY(refuse_mounted(&w, err));
     TRY(removal_of_folder(w.root, w.path, err));
     TRY(secrets_forget(&w, err));
-    printf("%s is gone\n", w.path);
+    workspace_show_path(w.path, shown, sizeof shown);
+    printf("%s is gone\n", shown);
     return 0;
 }
 

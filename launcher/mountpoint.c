@@ -320,19 +320,47 @@ static bool is_ours(const char *line, const struct workspace *w, const char *mou
            strcmp(strbuf_text(&at), mountpoint) == 0 && strstr(rest, owner);
 }
 
-static int is_mounted(const struct workspace *w, const char *mountpoint, struct error *err)
+/* Until found() says so of a line.  1: it did. */
+static int find_mount(bool (*found)(const char *line, const struct workspace *w, const char *at),
+                      const struct workspace *w, const char *at, struct error *err)
 {
     FILE *list = fopen("/proc/self/mountinfo", "re");
     char *line = NULL;
     size_t room = 0;
-    int found = 0;
+    int r = 0;
     if (!list)
         return error_set(err, errno, "read the list of mounts");
-    while (!found && getline(&line, &room, list) > 0)
-        found = is_ours(line, w, mountpoint);
+    while (!r && getline(&line, &room, list) > 0)
+        r = found(line, w, at);
     free(line);
     fclose(list);
-    return found;
+    return r;
+}
+
+static int is_mounted(const struct workspace *w, const char *mountpoint, struct error *err)
+{
+    return find_mount(is_ours, w, mountpoint, err);
+}
+
+static bool lies_in(const char *line, const struct workspace *w, const char *folder)
+{
+    CLEANUP(strbuf_release) struct strbuf at = STRBUF_EMPTY;
+    (void)w;
+    add_field(&at, line, 4);
+    return strncmp(strbuf_text(&at), folder, strlen(folder)) == 0;
+}
+
+int mountpoint_none_in(const struct workspace *w, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf path = STRBUF_EMPTY;
+    TRY(true_path(w->root, &path, err));
+    strbuf_add_text(&path, "/");
+    int r = find_mount(lies_in, w, strbuf_text(&path), err);
+    TRY(r);
+    return r ? error_say(err, EBUSY,
+                         "something is mounted in the workspace's folder; see: findmnt, "
+                         "first: umount")
+             : 0;
 }
 
 /* A word, a newline, the path. */

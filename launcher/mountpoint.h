@@ -27,6 +27,9 @@ void mountpoint_unrecord(const struct workspace *w);
 /* The recorded one, when the kernel still lists it as a mount of ours.  -ENOENT: nowhere. */
 MUST_USE int mountpoint_find(const struct workspace *w, char **out, struct error *err);
 
+/* An error where anything is mounted in the workspace's own folder, a bind mount among it. */
+MUST_USE int mountpoint_none_in(const struct workspace *w, struct error *err);
+
 /* Unmounts without the daemon's help: umount2(2) where allowed, fusermount3 else. */
 MUST_USE int mountpoint_detach(const char *path, bool lazy, struct error *err);
 

@@ -58,6 +58,28 @@ said 'is gone'
 expect 0 destroy --yes-destroy workspace
 [[ ! -e $raw && $(archives) == 1 ]] || fail "a script gets a backup that it did not ask for"
 
+# --- what is mounted in its folder lies elsewhere: nothing goes, there and here ---
+if ((EUID == 0)) && unshare -m true 2>/dev/null; then
+    given_workspace
+    mkdir "$work/elsewhere"
+    echo precious | tee "$work/elsewhere/file" >"$raw/Documentation/here"
+    # shellcheck disable=SC2016
+    code=0
+    errs=$(unshare -m sh -c 'mount --bind "$3" "$2/shared" && exec "$1" -w "$2" destroy --yes-destroy workspace' \
+        - "$CCFS" "$raw" "$work/elsewhere" 2>&1) || code=$?
+    ((code == 8)) || fail "destroy of a folder with a mount in it ended with $code"
+    warned 'something is mounted in'
+    [[ -e $work/elsewhere/file && -e $raw/Documentation/here ]] || fail "it deletes what is mounted, or half of all"
+    expect 0 destroy --yes-destroy workspace
+fi
+
+# --- a hostile name ---
+raw=$work/$'a\33[31mb'
+given_workspace
+expect 0 destroy --yes-destroy $'a\33[31mb'
+[[ $out != *$'\33'* && ! -e $raw ]] || fail "the workspace's name reaches the terminal"
+raw=$work/workspace
+
 # --- on a terminal it is offered ---
 if command -v python3 >/dev/null; then
     rm "$HOME"/claude-workspace-*

@@ -144,6 +144,12 @@ static const struct refusal refused[] = {
 static const uint64_t personalities[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
                                          0xffffffff};
 
+const uint64_t *harden_personalities(size_t *count)
+{
+    *count = COUNT_OF(personalities);
+    return personalities;
+}
+
 static void release(scmp_filter_ctx *filter)
 {
     if (*filter)

@@ -17,8 +17,9 @@ MUST_USE int harden_refused(int *out, struct error *err);
 /* The same table as a profile for the Docker Engine (JSON), without the calls in deny.  A name that
  * stands in no table is an error: it would deny nothing. */
 MUST_USE int harden_profile(char *const *deny, size_t count, struct strbuf *out, struct error *err);
-/* Names in the table. */
+/* Names in the table, and what personality(2) may be given. */
 const char *const *harden_allowed_names(size_t *count);
+const uint64_t *harden_personalities(size_t *count);
 
 /* Of this process and all that it starts.  with_memory: where no cgroup bounds the session, its
  * memory is bounded process by process. */

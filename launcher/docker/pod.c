@@ -49,8 +49,7 @@ static int plan_make(const struct engine *e, const struct pod_wish *wish, struct
     for (size_t i = 0; i < container->port_count; i++)
         net_policy_serve(&out->policy, container->ports[i].inside);
     TRY(pod_check_mounts(e, wish->workspace, container, err));
-    if (container->deny_count)
-        TRY(harden_profile(container->deny, container->deny_count, &out->seccomp, err));
+    TRY(harden_profile(container->deny, container->deny_count, &out->seccomp, err));
     out->spec = (struct spec){
         .names = wish->names,
         .workspace = wish->workspace,
@@ -59,7 +58,7 @@ static int plan_make(const struct engine *e, const struct pod_wish *wish, struct
         .env = wish->env,
         .secrets = &wish->config->secrets,
         .mountpoint = wish->mountpoint,
-        .seccomp = container->deny_count ? strbuf_text(&out->seccomp) : NULL,
+        .seccomp = strbuf_text(&out->seccomp),
     };
     spec_fit(&out->spec, e);
     return 0;

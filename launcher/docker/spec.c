@@ -184,7 +184,7 @@ static void add_security(struct json *j, const struct spec *s, bool agent)
     CLEANUP(strbuf_release) struct strbuf text = STRBUF_EMPTY;
     json_begin_array(j, "SecurityOpt");
     json_text(j, NULL, "no-new-privileges:true");
-    if (agent && s->seccomp) {
+    if (agent) {
         strbuf_add_format(&text, "seccomp=%s", s->seccomp);
         json_exact(j, NULL, strbuf_text(&text));
     }

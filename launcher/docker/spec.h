@@ -39,7 +39,7 @@ struct spec {
     const struct cli_list *env;
     const struct secrets_wish *secrets;
     const char *mountpoint;
-    const char *seccomp; /* a profile as JSON; NULL: the Engine's own */
+    const char *seccomp; /* the agent's profile, as JSON */
     uint64_t memory_bytes;
     uint64_t cpus;
     uint64_t files;

@@ -131,7 +131,9 @@ printf '%s\n' "$out" | python3 -c '
 import json, os, sys
 bodies = [json.loads(line)["body"] for line in sys.stdin]
 options = [body["HostConfig"]["SecurityOpt"] for body in bodies[1:]]
-assert options[-1] == ["no-new-privileges:true", "apparmor=my-profile", "label=level:s0:c100,c200"]
+plain, seccomp, *labels = options[-1]
+assert json.loads(seccomp.removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
+assert [plain, *labels] == ["no-new-privileges:true", "apparmor=my-profile", "label=level:s0:c100,c200"]
 assert all(o == ["no-new-privileges:true"] for o in options[:-1])
 agent = bodies[-1]["HostConfig"]
 assert agent["NanoCpus"] == os.cpu_count() * 10**9, agent["NanoCpus"]

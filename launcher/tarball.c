@@ -266,6 +266,30 @@ static int check_type(struct archive_entry *entry, struct error *err)
         strbuf_text(&shown));
 }
 
+/* Who unpacks an archive as root must not leave programs that make others root: files come without
+ * setuid, setgid and capabilities, as they come through the mount. */
+static int take_privileges(struct archive_entry *entry, struct error *err)
+{
+    CLEANUP(entry_free) struct archive_entry *from = NULL;
+    const char *name;
+    const void *value;
+    size_t bytes;
+    if (archive_entry_filetype(entry) == AE_IFDIR)
+        return 0;
+    archive_entry_set_perm(entry, archive_entry_perm(entry) & (mode_t) ~(S_ISUID | S_ISGID));
+    if (archive_entry_xattr_count(entry) == 0)
+        return 0;
+    from = archive_entry_clone(entry);
+    if (!from)
+        return error_set(err, ENOMEM, "unpack the archive");
+    archive_entry_xattr_clear(entry);
+    archive_entry_xattr_reset(from);
+    while (archive_entry_xattr_next(from, &name, &value, &bytes) == ARCHIVE_OK)
+        if (strcmp(name, "security.capability") != 0)
+            archive_entry_xattr_add_entry(entry, name, value, bytes);
+    return 0;
+}
+
 static int unpack_all(struct archive *in, struct archive *disk, uint64_t *entries,
                       struct error *err)
 {
@@ -277,6 +301,7 @@ static int unpack_all(struct archive *in, struct archive *disk, uint64_t *entrie
         if (!path)
             return error_say(err, EBADMSG, "the archive has a name that cannot be read");
         TRY(check_type(entry, err));
+        TRY(take_privileges(entry, err));
         ++*entries;
         if (strcmp(path, ".") == 0 || strcmp(path, "./") == 0) {
             top = *archive_entry_stat(entry);

@@ -72,6 +72,19 @@ expect 10 restore-backup "$work/device.tar.gz" "$work/other"
 one_line
 [[ ! -e $work/other ]] || fail "a device was unpacked"
 
+# nor does a file get what it would have of its owner's or of root's rights
+printf '#!/bin/sh\n' >"$raw/Projects/site/mighty"
+chmod 6755 "$raw/Projects/site/mighty"
+mighty=$(((EUID == 0)) && setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 \
+    "$raw/Projects/site/mighty" 2>/dev/null && echo yes || true)
+expect 0 backup "$work/mighty.tar.gz"
+expect 0 restore-backup "$work/mighty.tar.gz" "$work/mighty"
+[[ $(stat -c %a "$work/mighty/Projects/site/mighty") == 755 ]] || fail "setuid came out of an archive"
+[[ -z $mighty || -z $(getfattr -m- "$work/mighty/Projects/site/mighty" 2>/dev/null) ]] ||
+    fail "a capability came out of an archive"
+[[ $(getfattr --only-values -n user.colour "$work/mighty/Projects/site/page") == blue ]] || fail "other attributes do not"
+rm "$raw/Projects/site/mighty"
+
 # left out
 expect 0 backup "$work/few.tar.gz" --exclude site
 ! tar -tzf "$work/few.tar.gz" | grep -q site || fail "site is in it"

@@ -235,6 +235,11 @@ void intake_close(struct intake **in)
     *in = NULL;
 }
 
+bool intake_is_guarded(const struct intake *in)
+{
+    return in->guarded;
+}
+
 int intake_sync(struct intake *in, struct error *err)
 {
     size_t bytes = (size_t)(HEADER_BYTES + in->ring_bytes);

@@ -55,6 +55,8 @@ MUST_USE int intake_create(int state, uint64_t ring_bytes, struct error *err);
 /* -EBADMSG: its header is damaged; -EPROTO: a newer ccfs made it; both leave it untouched. */
 MUST_USE int intake_open(int state, struct intake **out, struct error *err);
 void intake_close(struct intake **in);
+/* Its filesystem may refuse stores into mapped files (intake_guard.h). */
+bool intake_is_guarded(const struct intake *in);
 
 /* How a reservation behaves where there is no room, or the intake is shut. */
 enum intake_wish {

@@ -14,10 +14,13 @@
 /* ---- threads of our own ---- */
 
 /* Before the writer drains: refusals older than a second go, all of them where they would be in the
- * way. */
+ * way.  Where SQLite's stores into its mapped index are refused for want of room, it never comes to ask
+ * for some. */
 static void before_drain(void *context)
 {
     struct journal *j = context;
+    if (intake_is_guarded(j->intake))
+        reserve_spend_if_tight(&j->reserve);
     uint64_t queued = intake_head(j->intake) - intake_tail(j->intake);
     bool all = atomic_load(&j->draining) > 0 || queued > INTAKE_RING_BYTES / 4;
     notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);

@@ -65,6 +65,7 @@ struct history_of {
     struct journal *journal;
     struct actor_ref who;
     uint64_t files;
+    uint64_t *left; /* by file: the event that came to it last, 0: none */
     uint64_t random;
 };
 
@@ -81,7 +82,7 @@ static void record_one(struct history_of *h, uint64_t n)
     path_of(file, path, sizeof path);
     snprintf(path2, sizeof path2, "%s.new", path);
     struct attr after = attr_of(file, n);
-    struct attr before = attr_of(file, n - 1);
+    struct attr before = attr_of(file, h->left[file] ? h->left[file] : n - 1);
     struct range range = {0, (int64_t)after.size};
     struct change_spec spec = {
         .op = op,
@@ -95,6 +96,7 @@ static void record_one(struct history_of *h, uint64_t n)
     };
     if (op != OP_CREATE && op != OP_MKDIR)
         spec.before = before;
+    h->left[file] = n;
     must(journal_begin(h->journal, &spec, &change, &err), &err);
     journal_confirm(&change, op == OP_UNLINK ? NULL : &after);
 }
@@ -163,6 +165,11 @@ int main(int argc, char **argv)
     uint64_t events = (uint64_t)bench_number(argv[2]);
     uint64_t sessions = (uint64_t)bench_number(argv[3]);
     h.files = events / EVENTS_A_FILE + 100;
+    h.left = calloc(h.files, sizeof *h.left);
+    if (!h.left) {
+        fprintf(stderr, "journal_cost: no memory\n");
+        return 1;
+    }
     int root = (int)MUST(open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     must(journal_create(root, &err), &err);
     must(journal_open(root, &h.journal, &err), &err);
@@ -174,6 +181,7 @@ int main(int argc, char **argv)
         record_all(&h, events, sessions ? sessions : 1);
     }
     journal_close(&h.journal);
+    free(h.left);
     MUST(close(root));
     return 0;
 }

@@ -1,8 +1,8 @@
 /* taken.h - private to journal/: what each undo took back.
  *
  *   (1) A row is written by the transaction that ends an undo, and never changed: it is sealed.
- *   (2) Undos follow each other, and so do their rows.  Table undone is what all rows say together:
- * the events that undos took back, but of those undos that a later one redid. */
+ *   (2) Undos follow each other, and so do their rows.  Table undone is what all rows say together
+ * (undone.h). */
 #ifndef JOURNAL_TAKEN_H
 #define JOURNAL_TAKEN_H
 

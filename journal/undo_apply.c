@@ -22,8 +22,8 @@
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 #include "journal/schema.h"
-#include "journal/taken.h"
 #include "journal/undo_plan.h"
+#include "journal/undone.h"
 
 #define TELL_EVERY 64
 
@@ -159,13 +159,12 @@ static int note_undone(struct finish *f, uint64_t event, struct error *err)
     return fresh && ids_add(&f->events, event) < 0 ? error_set(err, ENOMEM, "finish an undo") : 0;
 }
 
-/* What an undo had taken back counts again when that undo is taken back as a whole. */
+/* What an undo had taken back counts again when that undo is taken back as a whole: the table of
+ * what is undone then follows from all rows (undone.h). */
 static int note_redone(struct finish *f, uint64_t redone, struct error *err)
 {
     if (redone == f->undo)
         return 0;
-    TRY(run_with(db_query(f->db, "DELETE FROM undone WHERE undo=?1 AND ?2=?1"), redone, redone,
-                 err));
     return ids_add(&f->redone, redone) < 0 ? error_set(err, ENOMEM, "finish an undo") : 0;
 }
 
@@ -257,6 +256,8 @@ int undo_finish(struct work *w, struct db *db, struct error *err)
     TRY(transaction_begin(db, &t, err));
     TRY(undo_for_steps(db, w->undo, 0, finish_each, &f, err));
     TRY(store_taken(&f, err));
+    if (f.redone.count > 0)
+        TRY(undone_rewrite(db, err));
     TRY(run_with(db_query(db, "DELETE FROM undo_step WHERE undo=?1 AND ?2=?1"), w->undo, w->undo,
                  err));
     TRY(run_with(db_query(db, "UPDATE undo SET state=?2 WHERE id=?1"), w->undo, UNDO_DONE, err));

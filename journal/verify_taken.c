@@ -4,45 +4,11 @@
  * that follows which rows tables undone and undo must have, whether or not a seal covers them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "journal/base/list.h"
 #include "journal/event.h"
 #include "journal/schema.h"
-#include "journal/taken.h"
+#include "journal/undone.h"
 #include "journal/verify_part.h"
-
-/* Undos, in their order. */
-struct undos {
-    struct taken *list; /* owned */
-    size_t count;
-    size_t room;
-};
-
-/* Events that must count as undone, by one undo. */
-struct run {
-    struct span span;
-    int64_t undo;
-};
-
-struct runs {
-    struct run *list; /* owned, ascending */
-    size_t count;
-};
-
-static void undos_release(struct undos *u)
-{
-    for (size_t i = 0; i < u->count; i++)
-        taken_release(&u->list[i]);
-    free(u->list);
-    *u = (struct undos){0};
-}
-
-static void runs_release(struct runs *r)
-{
-    free(r->list);
-    *r = (struct runs){0};
-}
 
 static int no_memory(struct error *err)
 {
@@ -50,17 +16,6 @@ static int no_memory(struct error *err)
 }
 
 /* ---- what the undos say ---- */
-
-static int keep(struct undos *u, struct taken *t)
-{
-    struct taken *list = list_grown(u->list, u->count, &u->room, sizeof *list);
-    if (!list)
-        return -ENOMEM;
-    u->list = list;
-    u->list[u->count++] = *t;
-    *t = TAKEN_NONE;
-    return 0;
-}
 
 /* 1: the event that announced an undo is on record. */
 static int is_announced(struct verify *v, int64_t undo, struct error *err)
@@ -98,59 +53,20 @@ static int undos_read(struct verify *v, const struct seal *last, struct undos *o
             return r;
         behind = t.id;
         TRY(check_row(v, out, &t, last, err));
-        if (keep(out, &t) < 0)
+        if (undos_add(out, &t) < 0)
             return no_memory(err);
     }
-}
-
-/* ---- what follows from it ---- */
-
-static void forget_redone(const struct undos *u, const struct taken *by)
-{
-    for (size_t i = 0; i < u->count && u->list[i].undo < by->undo; i++)
-        if (spans_have(&by->redone, (uint64_t)u->list[i].undo))
-            spans_release(&u->list[i].events);
-}
-
-static int by_first(const void *a, const void *b)
-{
-    const struct run *x = a;
-    const struct run *y = b;
-    return (x->span.first > y->span.first) - (x->span.first < y->span.first);
-}
-
-static size_t count_runs(const struct undos *u)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < u->count; i++)
-        count += u->list[i].events.count;
-    return count;
-}
-
-static int runs_make(const struct undos *u, struct runs *out)
-{
-    for (size_t i = 0; i < u->count; i++)
-        if (u->list[i].redone.count > 0)
-            forget_redone(u, &u->list[i]);
-    out->list = calloc(count_runs(u) + 1, sizeof *out->list);
-    if (!out->list)
-        return -ENOMEM;
-    for (size_t i = 0; i < u->count; i++)
-        for (size_t k = 0; k < u->list[i].events.count; k++)
-            out->list[out->count++] = (struct run){u->list[i].events.list[k], u->list[i].undo};
-    qsort(out->list, out->count, sizeof *out->list, by_first);
-    return 0;
 }
 
 /* ---- which events count as undone ---- */
 
 struct cursor {
-    const struct runs *runs;
+    const struct undone_runs *runs;
     size_t run;
     uint64_t next; /* the event that the next row must be about; 0: that of the run's begin */
 };
 
-static void tell_missing(struct verify *v, const struct run *run, uint64_t event)
+static void tell_missing(struct verify *v, const struct undone_run *run, uint64_t event)
 {
     verify_tell(v, (int64_t)event,
                 "event #%" PRIu64 " was taken back by undo #%" PRId64
@@ -179,7 +95,7 @@ static void go_behind(struct cursor *c, uint64_t event)
 static void pass_missing(struct verify *v, struct cursor *c, uint64_t event)
 {
     while (expected(c) < event) {
-        const struct run *run = &c->runs->list[c->run];
+        const struct undone_run *run = &c->runs->list[c->run];
         tell_missing(v, run, expected(c));
         go_behind(c, event - 1 < run->span.last ? event - 1 : run->span.last);
     }
@@ -199,7 +115,7 @@ static void check_undone(struct verify *v, struct cursor *c, int64_t event, int6
         go_behind(c, (uint64_t)event);
 }
 
-static int check_all_undone(struct verify *v, const struct runs *runs, struct error *err)
+static int check_all_undone(struct verify *v, const struct undone_runs *runs, struct error *err)
 {
     CLEANUP(stmt_done)
     struct stmt q = db_query(v->db, "SELECT event, undo FROM undone ORDER BY event");
@@ -253,9 +169,9 @@ static int check_missing(struct verify *v, struct error *err)
 static int check_all(struct verify *v, const struct seal *last, struct error *err)
 {
     CLEANUP(undos_release) struct undos undos = {0};
-    CLEANUP(runs_release) struct runs runs = {0};
+    CLEANUP(undone_release) struct undone_runs runs = {0};
     TRY(undos_read(v, last, &undos, err));
-    if (runs_make(&undos, &runs) < 0)
+    if (undone_runs_make(&undos, &runs) < 0)
         return no_memory(err);
     TRY(check_all_undone(v, &runs, err));
     TRY(check_undos(v, err));

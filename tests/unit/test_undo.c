@@ -9,8 +9,9 @@ struct story {
     void (*act)(struct mediator *m);
 };
 
-/* Undo gives the tree before, undo again changes nothing, redo gives the tree after, undo again the
- * one before. */
+/* Undo gives the tree before, undo again changes nothing, redo gives the tree after; the redo taken
+ * back is the undo, and nothing is left to undo; that taken back is the redo, and undo again gives
+ * the tree before. */
 static void play(const struct story *story)
 {
     struct mediator m;
@@ -26,7 +27,13 @@ static void play(const struct story *story)
     assert_true(undo > last);
     assert_int_equal(undo_range(&m, first, last), 0);
     assert_tree(&m, before);
-    redo(&m, undo);
+    uint64_t redone = redo(&m, undo);
+    assert_tree(&m, after);
+    uint64_t again = redo(&m, redone);
+    assert_tree(&m, before);
+    assert_int_equal(undo_range(&m, first, last), 0);
+    assert_tree(&m, before);
+    redo(&m, again);
     assert_tree(&m, after);
     assert_true(undo_range(&m, first, last) > 0);
     assert_tree(&m, before);

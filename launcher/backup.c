@@ -6,6 +6,7 @@
 #include "launcher/backup.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,16 @@ void backup_result_release(struct backup_result *result)
     free(result->file);
     free(result->first_as_is);
     *result = (struct backup_result){0};
+}
+
+int backup_is_whole(const struct backup_result *result, struct error *err)
+{
+    return result->left_out
+               ? error_say(err, EXIT_AS_ERROR(EXIT_CONFLICT),
+                           "the backup is not whole: %" PRIu64
+                           " files and folders lie too deep or cannot be read, and are not in it",
+                           result->left_out)
+               : 0;
 }
 
 static void backup_release(struct backup *b)

@@ -4,7 +4,8 @@
  * is then taken out again and put in as it was at the beginning, rebuilt from the vault. (1) The
  * archive appears whole and checked under its name, or not at all. (2) What cannot be had as it was
  * (it was being written at the very instant, or changed outside ccfs) is packed as it is now, and
- * named. */
+ * named. (3) An agent can make what nobody gets to the end of, or may not read: that is left out and
+ * counted, rather than that there is no backup. */
 #ifndef LAUNCHER_BACKUP_H
 #define LAUNCHER_BACKUP_H
 
@@ -28,8 +29,11 @@ struct backup_result {
     uint64_t rebuilt;  /* changed meanwhile, and packed as they were */
     uint64_t as_is;    /* rule 2 */
     char *first_as_is; /* owned; NULL: none */
+    uint64_t left_out; /* rule 3 */
 };
 void backup_result_release(struct backup_result *result); /* CLEANUP */
+/* An error (exit 4) where something was left out. */
+MUST_USE int backup_is_whole(const struct backup_result *result, struct error *err);
 
 /* Without a name yet, for those who put it into another archive: *fd is theirs, and result has no
  * file and no checksum. */

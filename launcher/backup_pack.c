@@ -15,7 +15,7 @@
 #include "journal/base/fd.h"
 #include "launcher/backup_part.h"
 
-#define DEPTH_MOST 1000
+#define DEPTH_MOST 400 /* two descriptors each, of the 1024 that everybody has */
 #define SHOW_EVERY 256
 
 bool backup_excludes(const struct backup *b, const char *path)
@@ -105,6 +105,10 @@ static int pack_entry(struct backup *b, int dir, const char *name, const char *p
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return 0;
+    if (fd < 0 && errno == EACCES) {
+        b->result->left_out++;
+        return 0;
+    }
     if (fd < 0)
         return error_set(err, errno, "read %.200s", path);
     return pack_opened(b, fd, path, depth, err);
@@ -123,8 +127,12 @@ static int pack_folder(struct backup *b, int fd, const char *path, unsigned dept
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     CLEANUP(close_dir) DIR *dir = own < 0 ? NULL : fdopendir(own);
     CLEANUP(strbuf_release) struct strbuf below = STRBUF_EMPTY;
-    if (!dir || depth > DEPTH_MOST)
-        return error_set(err, dir ? ELOOP : errno, "read %.200s", path);
+    if (!dir)
+        return error_set(err, errno, "read %.200s", path);
+    if (depth > DEPTH_MOST) {
+        b->result->left_out++;
+        return 0;
+    }
     for (const struct dirent *d; (d = readdir(dir));) {
         if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
             continue;

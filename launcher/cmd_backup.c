@@ -32,6 +32,7 @@ static int print_json(const struct backup_result *result, struct error *err)
     json_uint(j, "bytes", result->bytes);
     json_uint(j, "rebuilt", result->rebuilt);
     json_uint(j, "as_is", result->as_is);
+    json_uint(j, "left_out", result->left_out);
     TRY(json_line(j, &line, err));
     fputs(strbuf_text(&line), stdout);
     return 0;
@@ -78,9 +79,10 @@ static int make(const struct cli *cli, const struct backup_wish *wish, bool as_j
     if (result.as_is)
         print_as_is(&result);
     if (as_json)
-        return print_json(&result, err);
-    print_result(&result);
-    return 0;
+        TRY(print_json(&result, err));
+    else
+        print_result(&result);
+    return backup_is_whole(&result, err);
 }
 
 int cmd_backup(struct cli *cli, int argc, char **argv)

@@ -75,7 +75,8 @@ static int add_backup(struct incident *i, struct evidence *e, const struct scree
     if (screen->terminal)
         fputs("\r\033[K", screen->out);
     TRY(r);
-    return evidence_add(e, "backup.tar.gz", &fd, err);
+    TRY(evidence_add(e, "backup.tar.gz", &fd, err));
+    return backup_is_whole(&result, err);
 }
 
 /* "FILE.sha256", as sha256sum -c reads it. */

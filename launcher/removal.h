@@ -4,7 +4,7 @@
 
 #include "journal/base/error.h"
 
-/* Follows no symlink and enters no mount, also none of the same filesystem.  folder: open; path: where it lies. */
+/* However deep it is, and whatever modes its folders have.  Follows no symlink and enters no mount, also none of the same filesystem.  folder: open; path: where it lies. */
 MUST_USE int removal_of_folder(int folder, const char *path, struct error *err);
 
 #endif

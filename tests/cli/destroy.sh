@@ -73,6 +73,42 @@ if ((EUID == 0)) && unshare -m true 2>/dev/null; then
     expect 0 destroy --yes-destroy workspace
 fi
 
+# --- what an agent does to stay: folders without rights, and deeper than anybody has descriptors ---
+given_workspace
+mkdir -p "$raw/Projects/$(printf 'd/%.0s' {1..1500})"
+mkdir -p "$raw/Projects/locked/in"
+touch "$raw/Projects/locked/in/file"
+chmod 500 "$raw/Projects/locked/in"
+chmod 000 "$raw/Projects/locked"
+expect 4 backup "$work/deep.tar.gz"
+warned 'the backup is not whole'
+tar -tzf "$work/deep.tar.gz" >"$work/list"
+grep -q 'Projects/d/d/d' "$work/list" || fail "what is not too deep is not in the backup"
+expect 1 incident --output "$work/incident.tar.gz"
+warned 'the backup is not whole'
+tar -tzf "$work/incident.tar.gz" >"$work/list"
+grep -q 'backup.tar.gz$' "$work/list" || fail "an agent keeps the backup out of an incident"
+expect 4 destroy --yes-destroy workspace --backup
+[[ -e $raw/Projects/d ]] || fail "it is deleted without a whole backup"
+if ((EUID == 0)) && id games >/dev/null 2>&1; then
+    cp "$CCFS" "$work/ccfs"
+    chmod 755 "$work"
+    chown -R games: "$raw"
+    mkdir "$work/theirs"
+    mv "$raw" "$work/theirs/workspace"
+    chown games: "$work/theirs"
+    theirs() {
+        env -i PATH="$PATH" HOME="$work/theirs" setpriv --reuid games --regid games --clear-groups \
+            "$work/ccfs" -w "$work/theirs/workspace" "$@"
+    }
+    errs=$(theirs backup 2>&1) && fail "what cannot be read is taken for packed"
+    warned 'the backup is not whole: 2 files and folders'
+    theirs destroy --yes-destroy workspace >/dev/null || fail "an agent holds its workspace"
+    [[ ! -e $work/theirs/workspace ]] || fail "something is left"
+else
+    expect 0 destroy --yes-destroy workspace
+fi
+
 # --- a hostile name ---
 raw=$work/$'a\33[31mb'
 given_workspace

@@ -56,6 +56,7 @@ end_full() {
         when_gone
         umount "$small" 2>/dev/null || umount -l "$small" 2>/dev/null || true
     fi
+    set +e # so that a failure gets to what cleans up
     (exit "$code")
     end
 }

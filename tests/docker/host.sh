@@ -18,6 +18,7 @@ unset DOCKER_CONTEXT
 end_with_engine() {
     local code=$?
     export DOCKER_HOST=$ours
+    set +e # so that a failure gets to what cleans up
     (exit "$code")
     end_docker_test
 }

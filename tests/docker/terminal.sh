@@ -19,6 +19,7 @@ tmux_() {
 end_terminal() {
     local code=$?
     tmux_ kill-server >/dev/null 2>&1 || true
+    set +e # so that a failure gets to what cleans up
     (exit "$code")
     end_docker_test
 }

@@ -57,6 +57,7 @@ end_docker_test() {
         awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
             xargs -r -n 1 umount -l 2>/dev/null || true
     fi
+    set +e # so that a failure gets to what cleans up
     (exit "$code")
     end_session_test
 }

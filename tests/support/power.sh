@@ -28,6 +28,7 @@ end_power() {
     for dir in "$work/clone" "$work/disk" "$work/outer"; do
         umount "$dir" 2>/dev/null || umount -l "$dir" 2>/dev/null || true
     done
+    set +e # so that a failure gets to what cleans up
     (exit "$code")
     end
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/log.h"
 #include "journal/journal.h"
 #include "journal/sha256.h"
 #include "launcher/commands.h"
@@ -117,6 +118,15 @@ static int become_workspace(const char *dir, struct error *err)
     return workspace_create(&there, &w, &made, err);
 }
 
+/* It says what sessions may reach, and whoever made the archive wrote it. */
+static void tell_of_config(const char *shown)
+{
+    if (access(STATE_FOLDER "/config.json", F_OK) == 0)
+        log_line("the archive brought a configuration, which says what sessions may reach; read "
+                 "it before one starts: %s/" STATE_FOLDER "/config.json",
+                 shown);
+}
+
 int cmd_restore_backup(struct cli *cli, int argc, char **argv)
 {
     const char *sha256 = NULL;
@@ -132,8 +142,12 @@ int cmd_restore_backup(struct cli *cli, int argc, char **argv)
     if (r == 0 && sha256)
         r = check_sum(archive, sha256, &err);
     CLEANUP(fd_close) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
+    render_name(&shown, cli->operands[1]);
     if (r == 0)
         r = unpack(archive, cli->operands[1], &entries, &err);
+    if (r == 0)
+        tell_of_config(strbuf_text(&shown));
     if (r == 0 && fchdir(here) < 0)
         r = error_set(&err, errno, "come back");
     if (r == 0)
@@ -141,6 +155,6 @@ int cmd_restore_backup(struct cli *cli, int argc, char **argv)
     if (r < 0)
         return cli_fail(&err);
     printf("unpacked %" PRIu64 " files and folders; look: ccfs -w %s status\n", entries,
-           cli->operands[1]);
+           strbuf_text(&shown));
     return EXIT_DONE;
 }

@@ -82,7 +82,7 @@ expect 0 restore-backup "$work/mighty.tar.gz" "$work/mighty"
 [[ $(stat -c %a "$work/mighty/Projects/site/mighty") == 755 ]] || fail "setuid came out of an archive"
 [[ -z $mighty || -z $(getfattr -m- "$work/mighty/Projects/site/mighty" 2>/dev/null) ]] ||
     fail "a capability came out of an archive"
-[[ $(getfattr --only-values -n user.colour "$work/mighty/Projects/site/page") == blue ]] || fail "other attributes do not"
+[[ $(getfattr --only-values -n user.colour "$work/mighty/Projects/site/page" 2>/dev/null) == blue ]] || fail "other attributes do not"
 rm "$raw/Projects/site/mighty"
 
 # left out
@@ -120,3 +120,11 @@ expect 0 restore-backup "$work/whole.tar.gz" "$work/whole"
 "$CCFS" -w "$work/whole" history --json --op rename | grep -q '"to":"Projects/moved"' ||
     fail "the history is not in it"
 "$CCFS" -w "$work/whole" verify >/dev/null || fail "its journal does not verify"
+
+# and whoever made it wrote its configuration: that is said
+[[ $errs != *configuration* ]] || fail "there is none"
+(umask 077 && echo '{"zones": {"imports": "rw"}}' >"$raw/.ccfs/config.json")
+expect 0 backup "$work/open.tar.gz" --with-journal
+expect 0 restore-backup "$work/open.tar.gz" "$work/open"$'\33[31m'
+warned 'the archive brought a configuration'
+[[ $out$errs != *$'\33'* ]] || fail "the folder's name reaches the terminal"

@@ -19,14 +19,15 @@ static int next_undo(struct db *db, uint64_t undo, int64_t *out, struct error *e
     return r < 0 ? r : 0;
 }
 
-/* Steps that count, and whether they take an undo back. */
+/* Steps that count, and whether all of them take an undo back: what went back to a time may have
+ * taken back other things along with one. */
 static int look_at(struct db *db, uint64_t undo, bool *counts, bool *is_redo, struct error *err)
 {
     int64_t end;
     TRY(next_undo(db, undo, &end, err));
     CLEANUP(stmt_done)
     struct stmt s = db_query(
-        db, "SELECT count(*), ifnull(max(o.flags&?3), 0) FROM event e"
+        db, "SELECT count(*), ifnull(min(o.flags&?3), 0) FROM event e"
             " LEFT JOIN event o ON o.id=e.undoes"
             " WHERE e.id>?1 AND e.id<?2 AND e.flags&?3 AND e.op BETWEEN 1 AND 16 AND e.outcome=0"
             " AND NOT EXISTS (SELECT 1 FROM undone u WHERE u.event=e.id)");

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,13 +118,48 @@ static int write_child(void *context, const struct past_thing *thing)
                                                         : 0;
 }
 
+/* ---- where it goes ---- */
+
+/* The folder that `to` is made in, really. */
+static int find_folder(const char *to, char *real, struct error *err)
+{
+    size_t bytes = strlen(to);
+    while (bytes > 1 && to[bytes - 1] == '/')
+        bytes--;
+    while (bytes > 0 && to[bytes - 1] != '/')
+        bytes--;
+    CLEANUP(strbuf_release) struct strbuf folder = STRBUF_EMPTY;
+    strbuf_add(&folder, bytes ? to : ".", bytes ? bytes : 1);
+    if (folder.failed)
+        return error_set(err, ENOMEM, "restore");
+    if (!to[0])
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE), "--to needs the name of a new place");
+    return realpath(strbuf_text(&folder), real) ? 0 : error_set(err, errno, "restore to %s", to);
+}
+
+static int check_place(const struct workspace *w, const char *to, struct error *err)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    if (lstat(to, &st) == 0)
+        return error_say(err, EEXIST, "%s is there already: nothing is written over it", to);
+    TRY(find_folder(to, real, err));
+    size_t bytes = strlen(w->path);
+    if (strncmp(real, w->path, bytes) != 0 || real[bytes] != '/')
+        return 0;
+    const char *below = real + bytes + 1;
+    bytes = strlen(STATE_FOLDER);
+    if (strncmp(below, STATE_FOLDER, bytes) == 0 && (below[bytes] == '/' || !below[bytes]))
+        return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                         "%s lies where ccfs keeps its journal: restore it to somewhere else", to);
+    return 0;
+}
+
 int put_beside(struct then *then, const struct past_thing *thing, const char *to,
                struct putback *out, struct error *err)
 {
     struct writer w = {.then = then, .result = out, .folder = AT_FDCWD, .err = err};
-    struct stat st;
-    if (lstat(to, &st) == 0)
-        return error_say(err, EEXIST, "%s is there already: nothing is written over it", to);
+    TRY(check_place(&then->look.workspace, to, err));
     TRY(write_thing(&w, thing, to));
     out->restored++;
     return 0;

@@ -122,6 +122,13 @@ static void add_part(struct strbuf *out, size_t count, const char *what)
     strbuf_add_format(out, " %s", what);
 }
 
+/* Is it the one that redo takes back when it is told no number? */
+static bool is_last(const struct takeback *back)
+{
+    uint64_t last = 0;
+    return undo_last(back->look.workspace.root, &last, NULL) == 0 && last == back->result.undo;
+}
+
 static void print_result(const struct takeback *back)
 {
     CLEANUP(strbuf_release) struct strbuf parts = STRBUF_EMPTY;
@@ -132,10 +139,10 @@ static void print_result(const struct takeback *back)
     add_part(&parts, r->removed, "removed");
     add_part(&parts, r->reset, "reset");
     printf("done: %s.", parts.bytes ? strbuf_text(&parts) : "nothing was left to do");
-    if (r->undo && back->redo)
-        printf(" The way back: ccfs redo %" PRIu64, r->undo);
-    else if (r->undo)
+    if (r->undo && is_last(back))
         printf(" The way back: ccfs redo");
+    else if (r->undo)
+        printf(" The way back: ccfs redo %" PRIu64, r->undo);
     putchar('\n');
 }
 

@@ -55,6 +55,11 @@ said '"restored":1'
 [[ $(<"$mnt/Projects/page.old") == page ]] || fail "inside the workspace"
 expect 2 restore Projects/site --at "$then" --to "$work/x" --force
 one_line
+expect 2 restore Projects/site/page --at "$then" --to "$raw/.ccfs/vault/page"
+one_line
+[[ ! -e $raw/.ccfs/vault/page ]] || fail "something was written between what the journal keeps"
+expect 1 restore Projects/site/page --at "$then" --to "$work/nowhere/page"
+warned "$work/nowhere/page: No such file"
 
 # in place: planned, then as an undo, and back by a redo
 expect 0 restore Projects/site --at "$then" --dry-run
@@ -70,6 +75,21 @@ expect 0 restore Projects/site --at "$then" --yes
 expect 0 redo --yes
 [[ $(tree "$mnt/Projects/site") != "$before" && $(<"$mnt/Projects/site/page") == 'PAGE, longer' ]] ||
     fail "the restore cannot be taken back"
+
+# before an undo: what that undid is there again, and the way back is the one that is told
+printf 'draft\n' >"$mnt/Projects/draft"
+chmod 600 "$mnt/Projects/draft"
+sleep 0.1
+final=$(date +%Y-%m-%dT%H:%M:%S.%N)
+sleep 0.1
+expect 0 undo "$(newest chmod)" --yes
+[[ $(stat -c %a "$raw/Projects/draft") != 600 ]] || fail "the undo did nothing"
+expect 0 restore Projects/draft --at "$final" --yes
+[[ $(stat -c %a "$raw/Projects/draft") == 600 ]] || fail "it is not as it was before the undo"
+way=${out##*The way back: ccfs }
+# shellcheck disable=SC2086
+expect 0 $way --yes
+[[ $(stat -c %a "$raw/Projects/draft") != 600 ]] || fail "'$way' is no way back"
 
 # one file of it; the rest stays as it is
 expect 0 restore Projects/site/page --at "$then" --yes

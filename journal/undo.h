@@ -70,6 +70,9 @@ MUST_USE int undo_note_outside(struct journal *j, int root, const struct undo_pl
                                struct actor_ref who, struct error *err);
 /* The events that it takes back. */
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
+/* Those that were chosen too and leave it nothing to do.  Who makes the same plan again must choose
+ * them again: what is left of them is not in the way of the others then. */
+size_t undo_plan_idle(const struct undo_plan *plan, const uint64_t **out);
 
 /* What the kernel must be told.  Called as each step is done: who holds a lock that the kernel may
  * wait for collects, and tells when it is released. */

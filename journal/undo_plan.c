@@ -82,6 +82,12 @@ size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out)
     return plan->events.count;
 }
 
+size_t undo_plan_idle(const struct undo_plan *plan, const uint64_t **out)
+{
+    *out = plan->idle.list;
+    return plan->idle.count;
+}
+
 void plan_count(const struct undo_plan *plan, struct undo_result *out)
 {
     size_t *const counts[] = {

@@ -185,11 +185,10 @@ static void own_progress(void *context, size_t done, size_t total)
     render_progress(context, done, total);
 }
 
-static void add_ids(struct strbuf *request, const uint64_t *ids, size_t count)
+static void add_ids(struct strbuf *request, const char *before, const uint64_t *ids, size_t count)
 {
-    strbuf_add_text(request, "undo ids=");
     for (size_t i = 0; i < count; i++)
-        strbuf_add_format(request, "%s%" PRIu64, i ? "," : "", ids[i]);
+        strbuf_add_format(request, "%s%" PRIu64, i ? "," : before, ids[i]);
 }
 
 static int apply_by_daemon(struct takeback *back, struct screen *bar, struct error *err)
@@ -198,7 +197,9 @@ static int apply_by_daemon(struct takeback *back, struct screen *bar, struct err
     struct control *daemon = &back->look.daemon;
     const uint64_t *ids = NULL;
     size_t count = undo_plan_events(back->plan, &ids);
-    add_ids(&request, ids, count);
+    add_ids(&request, "undo ids=", ids, count);
+    size_t idle = undo_plan_idle(back->plan, &ids);
+    add_ids(&request, count ? "," : "undo ids=", ids, idle);
     if (back->force)
         strbuf_add_text(&request, " force=1");
     if (request.failed)
@@ -250,7 +251,7 @@ static int apply(struct takeback *back, struct error *err)
 static int note_by_daemon(struct takeback *back, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf request = STRBUF_EMPTY;
-    add_ids(&request, back->ids, back->count);
+    add_ids(&request, "undo ids=", back->ids, back->count);
     strbuf_add_text(&request, " note=1");
     return request.failed ? -ENOMEM
                           : control_ask(&back->look.daemon, strbuf_text(&request), NULL, NULL, err);

@@ -71,6 +71,28 @@ a_chain() {
     [[ ! -e $raw/Research/new ]] || fail "the folder is still there"
 }
 
+# Its events have nothing to do any more, but belong to the choice: they are not in the way of it.
+a_file_in_a_folders_place() {
+    local since
+    echo first >"$mnt/Research/entry"
+    sleep 1
+    since=$(date +%Y-%m-%dT%H:%M:%S)
+    rm "$mnt/Research/entry"
+    mkdir "$mnt/Research/entry"
+    echo agent >"$mnt/Research/entry/file"
+    ends_with 0 ccfs undo --since "$since" --path Research --yes
+    ends_with 0 ccfs redo --yes
+    [[ $1 == alive ]] || ccfs umount >/dev/null
+    rm -r "$raw/Research/entry"
+    echo hand >"$raw/Research/entry"
+    ends_with 4 ccfs undo --since "$since" --path Research --yes
+    holds entry hand
+    ends_with 0 ccfs undo --since "$since" --path Research --force --yes
+    holds entry first
+    ends_with 0 ccfs redo --yes
+    holds entry hand
+}
+
 given_workspace
 mkdir -p "$raw/Research"
 for name in plan notes; do
@@ -82,4 +104,7 @@ a_chain alive
 an_edited_file ended
 ccfs mount "$mnt" >/dev/null || fail "ccfs mount"
 a_chain ended
+ccfs mount "$mnt" >/dev/null || fail "ccfs mount"
+a_file_in_a_folders_place alive
+a_file_in_a_folders_place ended
 say "left, replaced and taken along, with the mount alive and with none"

@@ -16,12 +16,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -89,15 +87,8 @@ static int file_fill(int fd, uint64_t ring_bytes)
 {
     static const char zeros[HEADER_BYTES];
     struct header h = {.version = VERSION, .ring_bytes = ring_bytes};
-    int flags = 0;
     memcpy(h.magic, MAGIC, sizeof h.magic);
     h.crc = header_crc(&h);
-    /* On a copy-on-write filesystem a mapped page could otherwise need a new block when it is
-     * stored. */
-    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-        flags |= FS_NOCOW_FL;
-        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
-    }
     int r = posix_fallocate(fd, 0, (off_t)(HEADER_BYTES + ring_bytes));
     if (r != 0)
         return -r;

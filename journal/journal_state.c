@@ -1,10 +1,14 @@
 /* journal_state.c - the folder .ccfs: made once, locked by the one process that writes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
@@ -30,6 +34,20 @@ int journal_database_open(int state, enum db_mode mode, struct db **out, struct 
     return db_open(path, mode, out, err);
 }
 
+/* Where a filesystem writes a changed block elsewhere (btrfs), a full one has no room for the
+ * journal's next word.  Files made here from now on are written in place; what is in vault/ and
+ * undo/ is not: a clone wants both files to be of one kind (ioctl_ficlonerange(2)). */
+static void write_in_place(int state)
+{
+    struct statfs fs;
+    int flags = 0;
+    if (fstatfs(state, &fs) < 0 || fs.f_type != BTRFS_SUPER_MAGIC ||
+        ioctl(state, FS_IOC_GETFLAGS, &flags) < 0)
+        return;
+    flags |= FS_NOCOW_FL;
+    (void)ioctl(state, FS_IOC_SETFLAGS, &flags); /* without, a full disk is met earlier */
+}
+
 int journal_create(int root, struct error *err)
 {
     CLEANUP(db_close) struct db *db = NULL;
@@ -39,10 +57,11 @@ int journal_create(int root, struct error *err)
         return error_set(err, errno, "make the workspace's %s", STATE_FOLDER);
     CLEANUP(fd_close) int state = journal_state_open(root, err);
     TRY(state);
-    TRY(journal_database_open(state, DB_CREATE, &db, err));
     TRY(vault_open(state, &vault, err));
     if (mkdirat(state, "undo", 0700) < 0 && errno != EEXIST)
         return error_set(err, errno, "make the workspace's %s/undo", STATE_FOLDER);
+    write_in_place(state);
+    TRY(journal_database_open(state, DB_CREATE, &db, err));
     return intake_create(state, INTAKE_RING_BYTES, err);
 }
 

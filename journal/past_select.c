@@ -14,6 +14,7 @@ enum when {
     THEN = 1,
     NOW,
     MADE, /* there now, and made there since */
+    GONE, /* not there now any more, but it took the place of what was there then */
 };
 
 struct select {
@@ -27,7 +28,7 @@ struct select {
     struct error *err;
 };
 
-static const enum when marks[] = {[THEN] = THEN, [NOW] = NOW, [MADE] = MADE};
+static const enum when marks[] = {[THEN] = THEN, [NOW] = NOW, [MADE] = MADE, [GONE] = GONE};
 
 static int no_memory(struct error *err)
 {
@@ -100,6 +101,17 @@ static bool counts(const struct select *s, const struct event *e)
     return applied && !e->undone_by && !cancels;
 }
 
+/* What replaced it may be gone by now; its making is older than that.  Oldest first: what replaced
+ * that one in turn comes later. */
+static int note_gone(const struct event *e, void *context)
+{
+    struct select *s = context;
+    enum when replaced = counts(s, e) ? mark_of(s, e->replaced) : 0;
+    bool gone = e->op == OP_RENAME && (replaced == THEN || replaced == GONE) && e->object &&
+                !mark_of(s, e->object);
+    return gone ? mark(s, e->object, GONE) : 0;
+}
+
 static int choose(const struct event *e, void *context)
 {
     struct select *s = context;
@@ -109,7 +121,7 @@ static int choose(const struct event *e, void *context)
     if (when == NOW && makes(e->op) && lies_below(e->path, s->path))
         TRY(mark(s, e->object, when = MADE));
     bool chosen = when == THEN || mark_of(s, e->replaced) == THEN ||
-                  (when == MADE && is_there(s, e)) ||
+                  ((when == MADE || when == GONE) && is_there(s, e)) ||
                   (when == NOW && is_there(s, e) && changes_names(e->op));
     return chosen && ids_add(&s->ids, e->id) < 0 ? no_memory(s->err) : 0;
 }
@@ -138,6 +150,7 @@ static int select_all(struct select *s, const struct past_instant *instant)
     TRY(note_path(s, NOW));
     TRY(past_go(s->past, instant, s->err));
     TRY(note_path(s, THEN));
+    TRY(history_events(s->history, &filter, note_gone, s, s->err));
     return history_events(s->history, &filter, choose, s, s->err);
 }
 

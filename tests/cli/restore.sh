@@ -76,6 +76,21 @@ expect 0 redo --yes
 [[ $(tree "$mnt/Projects/site") != "$before" && $(<"$mnt/Projects/site/page") == 'PAGE, longer' ]] ||
     fail "the restore cannot be taken back"
 
+# saved by a rename over it, and then removed
+printf 'old\n' >"$mnt/Projects/saved"
+sleep 0.1
+old=$(date +%Y-%m-%dT%H:%M:%S.%N)
+sleep 0.1
+for text in new newer; do
+    printf '%s\n' "$text" >"$mnt/Projects/.saved"
+    mv "$mnt/Projects/.saved" "$mnt/Projects/saved"
+done
+rm "$mnt/Projects/saved"
+expect 0 restore Projects --at "$old" --yes
+[[ $(<"$mnt/Projects/saved") == old && ! -e $mnt/Projects/.saved ]] || fail "what an editor saved and somebody removed"
+expect 0 redo --yes
+[[ ! -e $mnt/Projects/saved && ! -e $mnt/Projects/.saved ]] || fail "that cannot be taken back"
+
 # before an undo: what that undid is there again, and the way back is the one that is told
 printf 'draft\n' >"$mnt/Projects/draft"
 chmod 600 "$mnt/Projects/draft"

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,17 +26,6 @@ static void chain_release(struct chain *c)
 {
     seal_release(&c->before);
     seal_open_release(&c->open);
-}
-
-void verify_tell(struct verify *v, int64_t event, const char *format, ...)
-{
-    char says[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(says, sizeof says, format, args);
-    va_end(args);
-    v->result->problems++;
-    v->found(v->context, event, says);
 }
 
 static int one_number(struct db *db, const char *sql, int64_t *out, struct error *err)

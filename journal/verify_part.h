@@ -29,6 +29,7 @@ struct verify {
     struct verify_gone gone;
 };
 
+/* verify_tell.c.  event: that it is about, 0: none. */
 void verify_tell(struct verify *v, int64_t event, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* verify_row.c: which row of a seal that does not fit was changed, is missing, or was added.

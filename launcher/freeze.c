@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include "journal/base/fd.h"
@@ -11,6 +12,7 @@
 #include "launcher/process_tree.h"
 
 #define PASSES 500
+#define PATIENCE 100 /* passes; what waits for a disk is through by then */
 #define PAUSE_NS (10 * 1000 * 1000)
 
 /* By a descriptor that was looked at after it was opened: another of its number gets nothing. */
@@ -28,18 +30,26 @@ static int find(pid_t root, struct process_tree *out, struct error *err)
     return out->count ? 0 : error_say(err, ESRCH, "it has ended");
 }
 
-/* One pass; how many were not still before it. */
-static int stop_all(pid_t root, size_t *count, size_t *moving, struct error *err)
+/* Stopped, traced (by one of the tree, which is stopped too), or dead; or it was signalled and
+ * waits in the kernel, and will stop before it does anything else: a parent between vfork(2) and
+ * the exec of its child, which is stopped, waits as long as that is. */
+static bool is_still(const struct process *p, int pass)
+{
+    return strchr("TtZX", p->state) || (p->state == 'D' && pass >= PATIENCE);
+}
+
+/* One pass; how many were not still before it.  All are signalled: the threads of a process live on
+ * where its first one has ended, and it looks dead. */
+static int stop_all(pid_t root, int pass, size_t *count, size_t *moving, struct error *err)
 {
     CLEANUP(process_tree_release) struct process_tree tree = {0};
     TRY(find(root, &tree, err));
     *count = tree.count;
     *moving = 0;
     for (size_t i = 0; i < tree.count; i++) {
-        if (tree.list[i].state == 'T' || tree.list[i].state == 'Z')
-            continue;
-        ++*moving;
-        signal_one(&tree.list[i], SIGSTOP);
+        *moving += !is_still(&tree.list[i], pass);
+        if (tree.list[i].state != 'T')
+            signal_one(&tree.list[i], SIGSTOP);
     }
     return 0;
 }
@@ -54,7 +64,7 @@ int freeze_session(pid_t root, size_t *count, struct error *err)
     if (cgroup_freeze(root, true))
         return 0;
     for (int i = 0; i < PASSES; i++) {
-        TRY(stop_all(root, count, &moving, err));
+        TRY(stop_all(root, i, count, &moving, err));
         if (moving == 0)
             return 0;
         nanosleep(&moment, NULL);

@@ -310,19 +310,15 @@ static int take_line(char *line, const char *scanner, struct scan_report *out, s
     return add(out, scanner, &said, err);
 }
 
-static void free_text(char **text)
-{
-    free(*text);
-}
-
 int scan_parse_debsecan(const char *text, size_t bytes, const char *scanner,
                         struct scan_report *out, struct error *err)
 {
-    CLEANUP(free_text) char *lines = strndup(text, bytes);
+    CLEANUP(strbuf_release) struct strbuf lines = STRBUF_EMPTY;
     char *rest = NULL;
-    if (!lines)
+    strbuf_add(&lines, text, bytes);
+    if (lines.failed)
         return error_say(err, ENOMEM, "no memory for what %s says", scanner);
-    for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+    for (char *line = strtok_r(lines.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         TRY(take_line(line, scanner, out, err));
     return 0;
 }

@@ -399,9 +399,12 @@ size_t node_names_left(const struct node *node)
 int thing_find_survivor(struct rewind *r, const struct attr *known, struct node **out,
                         struct error *err)
 {
+    bool expected = map_get(&r->inos, known->ino, 0) != NULL;
     *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);
-    if (*out || r->searched)
+    if (*out || (r->searched && expected))
         return 0;
+    if (!expected && map_put(&r->inos, known->ino, 0, r) < 0)
+        return no_memory(err);
     r->searched = true;
     TRY(tree_search(r->tree, &r->inos, err));
     *out = map_get(&r->tree->inodes, known->ino, (uint64_t)known->born);

@@ -36,7 +36,8 @@ struct node *thing_node(const struct rewind *r, struct thing *t, const struct sl
  * a conflict now. */
 MUST_USE int thing_make_room(struct rewind *r, struct node *node, const struct event *e,
                              struct link *there, struct error *err);
-/* The node with that inode, wherever it is; the whole workspace is searched once for all. */
+/* The node with that inode, wherever it is.  The whole workspace is searched once for all that are
+ * expected; again for one that only an earlier undo can have made. */
 MUST_USE int thing_find_survivor(struct rewind *r, const struct attr *known, struct node **out,
                                  struct error *err);
 bool thing_is_inode(const struct attr *a, const struct attr *b);

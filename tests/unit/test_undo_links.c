@@ -59,6 +59,24 @@ static void the_first_name_to_return_is_not_the_last_one_that_is_looked_for(void
     assert_taken_back(&m, first, before);
 }
 
+/* An undo and its redo leave the file as another inode, which no event before them tells. */
+static void a_name_that_came_and_went_returns_to_what_an_earlier_undo_left(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t first = do_write(&m, "f", 0, "FIRST CONTENT\n", CAPTURE_COPY);
+    uint64_t link = do_link(&m, "f", "d/g");
+    uint64_t gone = do_unlink(&m, "f");
+    const uint64_t all[] = {first, link, gone};
+    redo(&m, undo_ids(&m, all, 3));
+    redo(&m, undo_ids(&m, &gone, 1));
+    undo_ids(&m, all, 3);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
 static void a_name_that_was_renamed_over_returns_beside_the_others(void **state)
 {
     struct mediator m = given_workspace();
@@ -131,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_file_lives_on_under_the_name_that_is_left),
         cmocka_unit_test(a_file_lives_on_although_a_truncation_swapped_its_inode),
         cmocka_unit_test(the_first_name_to_return_is_not_the_last_one_that_is_looked_for),
+        cmocka_unit_test(a_name_that_came_and_went_returns_to_what_an_earlier_undo_left),
         cmocka_unit_test(a_name_that_was_renamed_over_returns_beside_the_others),
         cmocka_unit_test(a_name_whose_other_names_left_the_workspace_returns_as_a_copy),
         cmocka_unit_test(a_change_of_a_removed_file_is_nothing_to_take_back),

@@ -52,7 +52,7 @@ grep -q 'tail -f /dev/null \[secret TOKEN\]' "$work/seen/claude-code-env/process
 grep -q shared/one "$work/seen/history.jsonl" || fail "the history is not in it"
 
 # --- without the values of secrets, which were there ---
-docker logs claude-code-env 2>&1 | grep -qF "$value" || fail "nothing was tried"
+docker logs claude-code-env 2>&1 | holds "$value" || fail "nothing was tried"
 grep -q 'it says \[secret TOKEN\]' "$work/seen/claude-code-env/log.txt" || fail "the log has not lost the secret"
 rm "$work/seen/backup.tar.gz"
 ! grep -rqE 'horse.{1,4} battery' "$work/seen" || fail "a secret is in $(grep -rlE 'horse.{1,4} battery' "$work/seen")"

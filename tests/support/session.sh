@@ -4,6 +4,7 @@
 #   given_workspace           a workspace of its own, not mounted: $raw
 #   expect CODE ARG...        ccfs ARG... ends with CODE; $out and $errs hold what it said
 #   said TEXT / warned TEXT   stdout / stderr contains TEXT
+#   COMMAND | holds TEXT      what COMMAND says contains TEXT
 #   inside CODE COMMAND       ccfs run -- sh -c COMMAND, likewise
 #   not_mounted               nothing of $raw is mounted, no daemon of it runs
 # It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
@@ -84,6 +85,11 @@ expect() { # CODE ARG...
 
 inside() { # CODE COMMAND
     expect "$1" run -- sh -c "$2"
+}
+
+# Reads to the end: who is cut off behind a match fails (pipefail), and the match with it.
+holds() { # TEXT
+    [[ $(grep -caF -- "$1") != 0 ]]
 }
 
 said() {

@@ -98,11 +98,24 @@ fill_until_full() { # WHAT FILE
     fail "$1: it is not full"
 }
 
-# What is refused meanwhile is on record, and can be read.
-then_refusals_are_recorded() { # WHAT
+then_imports_refuse() { # WHAT
     { echo no >"$mnt/imports/refused"; } 2>/dev/null && fail "$1: imports can be written"
+    true
+}
+
+then_the_refusal_is_recorded() { # WHAT
     [[ $(ccfs history --outcome denied --json imports/refused) == *'"denied"'* ]] ||
-        fail "$1: a refusal on a full disk is not on record"
+        fail "$1: a refusal is not on record"
+}
+
+# A daemon whose mapped store was refused waits for that, minutes if need be (journal/intake_guard.h).
+somebody_makes_room() { # FILE
+    local i
+    exec >/dev/null 2>&1
+    for ((i = 0; i < 60; i++)); do
+        sleep 1
+    done
+    rm -f "$1"
 }
 
 # A load on a full disk: whatever it gets or does not get, nothing that was there is lost.
@@ -111,9 +124,14 @@ then_a_full_disk_loses_nothing() { # WHAT FILLER
     when_served
     "$load" "$mnt/Projects/load" "$seed" steps 100
     fill_until_full "$1" "$2"
+    somebody_makes_room "$2" &
+    local somebody=$!
     "$load" "$mnt/Projects/load" $((seed + 1)) 2 2
+    kill "$somebody" 2>/dev/null || true
     daemon_lives || fail "$1: the daemon ended: $(tail -n 3 "$raw/.ccfs/daemon.log")"
-    then_refusals_are_recorded "$1"
+    then_imports_refuse "$1"
+    # The journal's reserve is of the disk: below a quota of btrfs there may be no room even for that.
+    [[ $1 == *quota* ]] || then_the_refusal_is_recorded "$1"
     rm -f "$2"
     until_it_takes "$mnt/Projects/load/again"
     "$load" "$mnt/Projects/load" $((seed + 2)) steps 100

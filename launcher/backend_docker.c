@@ -119,11 +119,8 @@ static void live_as_child(const struct backend_job *job, struct backend_own *own
 
 static int start_child(const struct backend_job *job, struct backend_task *out, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int go_read = ends[0];
-    out->go = ends[1];
+    CLEANUP(fd_close) int go_read = -1;
+    TRY(fd_pipe(&go_read, &out->go, err));
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0)
@@ -189,16 +186,14 @@ static void say_end(struct backend_own *own, int status)
 
 static int finish(struct backend_task *task, int *exit_code, struct error *err)
 {
-    int status = 0;
     (void)err; /* the child has said it */
     fd_close(&task->go);
-    while (task->pid > 0 && waitpid(task->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(task->pid);
     task->pid = 0;
     say_end(task->own, status);
     end_session(&task->own);
     fd_close(&task->ended);
-    *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    *exit_code = child_exit_code(status);
     return 0;
 }
 

@@ -166,16 +166,6 @@ static void live_as_child(const struct backend_job *job, const struct sandbox_gi
 
 /* ---- the parent ---- */
 
-static int pipe_make(int *reads, int *writes, struct error *err)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    *reads = ends[0];
-    *writes = ends[1];
-    return 0;
-}
-
 static int prepare(const struct backend_job *job, struct backend_task *out, struct error *err)
 {
     CLEANUP(sandbox_given_close) struct sandbox_given g = SANDBOX_GIVEN_NONE;
@@ -191,9 +181,9 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
         return error_say(err, EXIT_AS_ERROR(EXIT_MISSING), "bubblewrap is not there");
     TRY(harden_allowed(&g.allowed, err));
     TRY(harden_refused(&g.refused, err));
-    TRY(pipe_make(&go_read, &go, err));
-    TRY(pipe_make(&status, &g.status, err));
-    TRY(pipe_make(&g.block, &block, err));
+    TRY(fd_pipe(&go_read, &go, err));
+    TRY(fd_pipe(&status, &g.status, err));
+    TRY(fd_pipe(&g.block, &block, err));
     TRY(net_session_open(job->workspace, &job->config->network, &policy, &network, &contacts, err));
     TRY(sandbox_args_write(job, &policy, &g, err));
     pid_t parent = getpid();
@@ -286,19 +276,17 @@ static bool heard_exit(int status)
 
 static int finish(struct backend_task *task, int *exit_code, struct error *err)
 {
-    int status = 0;
     if (task->pid <= 0)
         return 0;
     fd_close(&task->go);
     fd_close(&task->block);
-    while (waitpid(task->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(task->pid);
     task->pid = 0;
     pidfd_kill(task->inside); /* bwrap ends before what it leaves behind does */
     pidfd_wait_gone(task->inside);
     net_space_close(&task->network);
     bool ran = task->status >= 0 && heard_exit(task->status);
-    *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    *exit_code = child_exit_code(status);
     fd_close(&task->status);
     fd_close(&task->inside);
     fd_close(&task->ended);

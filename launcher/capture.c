@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"
@@ -72,17 +71,11 @@ static void become(const struct capture_wish *wish, int out, int said, pid_t par
 
 static int start(struct hearing *h, struct error *err)
 {
-    int out[2];
-    int said[2];
+    CLEANUP(fd_close) int out_end = -1;
+    CLEANUP(fd_close) int said_end = -1;
     pid_t parent = getpid();
-    if (pipe2(out, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    h->out = out[0];
-    CLEANUP(fd_close) int out_end = out[1];
-    if (pipe2(said, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    h->said = said[0];
-    CLEANUP(fd_close) int said_end = said[1];
+    TRY(fd_pipe(&h->out, &out_end, err));
+    TRY(fd_pipe(&h->said, &said_end, err));
     h->pid = fork();
     if (h->pid < 0)
         return error_set(err, errno, "start %s", h->wish->argv[0]);
@@ -165,13 +158,11 @@ static void keep_line(const struct strbuf *last, char *out, size_t bytes)
 /* How it ended: in time, whoever else still holds its stdout; or it is killed. */
 static int reap(struct hearing *h, bool kill_it)
 {
-    int status = 0;
     if (kill_it)
         (void)kill(-h->pid, SIGKILL);
-    while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(h->pid);
     (void)kill(-h->pid, SIGKILL); /* what it left behind */
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return child_exit_code(status);
 }
 
 int capture_run(const struct capture_wish *wish, struct capture *out, struct error *err)

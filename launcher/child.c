@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int child_take_terminal(int terminal, struct error *err)
@@ -25,6 +26,19 @@ int child_take_streams(const int *streams, struct error *err)
         if (streams[fd] >= 0 && dup2(streams[fd], fd) < 0)
             return error_set(err, errno, "give the command its stdin, stdout and stderr");
     return 0;
+}
+
+int child_wait(pid_t pid)
+{
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+int child_exit_code(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void child_reset_signals(void)

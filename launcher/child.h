@@ -2,12 +2,18 @@
 #ifndef LAUNCHER_CHILD_H
 #define LAUNCHER_CHILD_H
 
+#include <sys/types.h>
+
 #include "journal/base/error.h"
 
 /* Its controlling terminal and its stdio; -1: it has none. */
 MUST_USE int child_take_terminal(int terminal, struct error *err);
 /* Its stdin, stdout and stderr; -1: ours, as it is. */
 MUST_USE int child_take_streams(const int *streams, struct error *err);
+/* Until it has ended: its wait status; 0 for none (pid <= 0). */
+int child_wait(pid_t pid);
+/* What a shell says of such an end: the exit code, or 128 and the signal. */
+int child_exit_code(int status);
 /* As if nobody had ever changed one. */
 void child_reset_signals(void);
 

@@ -11,6 +11,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "launcher/child.h"
 #include "launcher/commands.h"
 #include "launcher/control_client.h"
 #include "launcher/docker/clean.h"
@@ -74,7 +75,6 @@ static int confirm(const struct workspace *w, const char *given, struct error *e
 static int back_up(struct cli *cli, struct error *err)
 {
     char *argv[] = {(char[]){"backup"}, (char[]){"--with-journal"}, NULL};
-    int status = 0;
     (void)fflush(stdout);
     pid_t pid = fork();
     if (pid < 0)
@@ -83,8 +83,7 @@ static int back_up(struct cli *cli, struct error *err)
         int code = cmd_backup(cli, 2, argv);
         _exit(fflush(stdout) == 0 ? code : EXIT_FAILED);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)
         return 0;
     return error_say(err, EXIT_AS_ERROR(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED),

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
 #include "journal/journal.h"
+#include "launcher/child.h"
 #include "launcher/self.h"
 
 #define LOG_LIMIT (1024 * 1024)
@@ -123,19 +123,11 @@ static int hear(int fd, struct error *err)
     return error_say(err, said.code, "%s", said.message);
 }
 
-static void reap(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-}
-
 int daemon_launch(const struct workspace *w, const char **argv, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = ends[0];
-    CLEANUP(fd_close) int says = ends[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     pid_t between = fork();
     if (between < 0)
         return error_set(err, errno, "start the daemon");
@@ -147,7 +139,7 @@ int daemon_launch(const struct workspace *w, const char **argv, struct error *er
         _exit(pid < 0 ? EXIT_FAILED : EXIT_DONE);
     }
     fd_close(&says);
-    reap(between);
+    (void)child_wait(between);
     return hear(hears, err);
 }
 

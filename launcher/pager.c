@@ -6,10 +6,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 
 #define WORDS_MOST 16
 
@@ -48,11 +48,9 @@ static char *wanted_pager(void)
 
 static int start(struct pager *pager, char *text, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "start the pager");
-    CLEANUP(fd_close) int in = ends[0];
-    CLEANUP(fd_close) int out = ends[1];
+    CLEANUP(fd_close) int in = -1;
+    CLEANUP(fd_close) int out = -1;
+    TRY(fd_pipe(&in, &out, err));
     pager->pid = fork();
     if (pager->pid == 0)
         become_pager(in, text);
@@ -83,7 +81,6 @@ void pager_close(struct pager *pager)
         return;
     if (pager->out)
         fclose(pager->out);
-    while (waitpid(pager->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    (void)child_wait(pager->pid);
     *pager = (struct pager){0};
 }

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/cli.h"
 #include "launcher/net/tool.h"
 
@@ -46,14 +46,11 @@ static void hear(int fd, self_sink *sink, void *context)
 int self_run(const char **argv, self_sink *sink, void *context, int *exit_code, char said[200],
              struct error *err)
 {
-    int ends[2];
-    int status = 0;
     CLEANUP(fd_close) int complaints = -1;
     TRY(tool_said_open(&complaints, err));
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = ends[0];
-    CLEANUP(fd_close) int says = ends[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     pid_t pid = fork();
     if (pid < 0)
         return error_set(err, errno, "start ccfs");
@@ -62,9 +59,8 @@ int self_run(const char **argv, self_sink *sink, void *context, int *exit_code, 
     fd_close(&says);
     hear(hears, sink, context);
     fd_close(&hears);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(pid);
     tool_said_line(complaints, said, 200);
-    *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    *exit_code = child_exit_code(status);
     return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "launcher/child.h"
 
 #define NOTHING "/dev/null"
 #define MEMORY_DEVICES 1 /* the major number of null, zero, full, random and urandom */
@@ -103,21 +104,15 @@ static int give_nothing(struct streams *s, int fd, struct error *err)
 
 static int give_input(struct streams *s, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    s->theirs[STDIN_FILENO] = ends[0];
-    CLEANUP(fd_close) int to = ends[1];
+    CLEANUP(fd_close) int to = -1;
+    TRY(fd_pipe(&s->theirs[STDIN_FILENO], &to, err));
     return relay_start(STDIN_FILENO, to, true, &s->relays[STDIN_FILENO], err);
 }
 
 static int give_output(struct streams *s, int fd, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    s->theirs[fd] = ends[1];
-    CLEANUP(fd_close) int from = ends[0];
+    CLEANUP(fd_close) int from = -1;
+    TRY(fd_pipe(&from, &s->theirs[fd], err));
     return relay_start(from, fd, false, &s->relays[fd], err);
 }
 
@@ -192,8 +187,7 @@ static void end_relay(pid_t *pid, bool patient)
     if (*pid > 0 && ended == 0) {
         if (!patient)
             kill(*pid, SIGKILL);
-        while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        (void)child_wait(*pid);
     }
     *pid = 0;
 }

@@ -96,15 +96,13 @@ static int check_end(pid_t pid, struct error *err)
 int unified_diff(int before, const char *before_name, int after, const char *after_name,
                  struct strbuf *out, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "start diff(1)");
-    CLEANUP(fd_close) int in = ends[0];
-    int to = ends[1];
+    CLEANUP(fd_close) int in = -1;
+    CLEANUP(fd_close) int to = -1;
+    TRY(fd_pipe(&in, &to, err));
     pid_t pid = fork();
     if (pid == 0)
         become_diff(before, before_name, after, after_name, to);
-    close(to);
+    fd_close(&to);
     if (pid < 0)
         return error_set(err, errno, "start diff(1)");
     int r = read_all(in, out);

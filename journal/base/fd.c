@@ -27,6 +27,16 @@ int fd_take(int *fd)
     return taken;
 }
 
+int fd_pipe(int *reads, int *writes, struct error *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(err, errno, "make a pipe");
+    *reads = ends[0];
+    *writes = ends[1];
+    return 0;
+}
+
 int fd_write_all(int fd, const void *data, size_t bytes)
 {
     const char *at = data;

@@ -14,6 +14,9 @@ void fd_close(int *fd);
 /* Ownership leaves in one visible word: *out = fd_take(&fd). */
 int fd_take(int *fd);
 
+/* Both ends are yours, and closed by an exec.  Untouched where it fails. */
+MUST_USE int fd_pipe(int *reads, int *writes, struct error *err);
+
 /* Whole transfers, restarted after signals and short counts.  -errno; reading less than bytes because
  * the file ended is -ENODATA. */
 MUST_USE int fd_write_all(int fd, const void *data, size_t bytes);

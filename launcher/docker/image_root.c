@@ -13,6 +13,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "launcher/child.h"
 #include "launcher/cli.h"
 #include "launcher/docker/image_files.h"
 #include "launcher/net/tool.h"
@@ -57,15 +58,13 @@ static int run(const char *const *argv, const char *folder, struct error *err)
 {
     CLEANUP(fd_close) int said = -1;
     char why[256];
-    int status = 0;
     TRY(tool_said_open(&said, err));
     pid_t pid = fork();
     if (pid < 0)
         return error_set(err, errno, "start %s", argv[0]);
     if (pid == 0)
         become(argv, folder, said);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     last_line(said, why, sizeof why);
@@ -227,20 +226,17 @@ int image_root_make(const char *given, struct image_root *out, struct error *err
 
 int image_stream_open(const struct image_root *root, struct image_stream *out, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    out->fd = ends[0];
+    CLEANUP(fd_close) int to = -1;
+    TRY(fd_pipe(&out->fd, &to, err));
     out->writer = fork();
     if (out->writer == 0) {
         struct error why = ERROR_NONE;
         (void)signal(SIGPIPE, SIG_DFL);
-        fd_close(&ends[0]);
-        if (tar_tree(root->path, ends[1], &why) < 0)
+        fd_close(&out->fd);
+        if (tar_tree(root->path, to, &why) < 0)
             log_error(&why);
         _exit(why.code ? EXIT_FAILED : EXIT_DONE);
     }
-    fd_close(&ends[1]);
     return out->writer < 0 ? error_set(err, errno, "start a process") : 0;
 }
 
@@ -255,9 +251,7 @@ long image_stream_read(void *context, char *data, size_t room)
 
 int image_stream_end(struct image_stream *stream, struct error *err)
 {
-    int status = 0;
-    while (stream->writer > 0 && waitpid(stream->writer, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(stream->writer);
     stream->writer = 0;
     return status == 0 ? 0 : error_say(err, EIO, "the image was not sent whole");
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/docker/pod.h"
 
 #define PLACE "/workspace"
@@ -32,7 +33,6 @@ static int enter_and_put(int process, int mount)
 
 int pod_remount(pid_t root, const char *mountpoint, struct error *err)
 {
-    int status = 0;
     CLEANUP(fd_close) int process = (int)syscall(SYS_pidfd_open, root, 0);
     if (process < 0)
         return error_set(err, errno, "find the container's first process");
@@ -45,8 +45,7 @@ int pod_remount(pid_t root, const char *mountpoint, struct error *err)
         return error_set(err, errno, "enter the container");
     if (pid == 0)
         _exit(enter_and_put(process, mount));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(pid);
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
     return code ? error_set(err, code, "put the mount into the container") : 0;
 }

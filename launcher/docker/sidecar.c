@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/text.h"
+#include "launcher/child.h"
 #include "launcher/docker/container.h"
 #include "launcher/docker/demux.h"
 #include "launcher/net/proxy.h"
@@ -192,8 +192,7 @@ void sidecar_end(struct sidecar *s)
         (void)shutdown(s->life, SHUT_WR); /* it ends, and says what it has yet to say */
         if (pidfd_wait(s->ended, GRACE_MS) == 0)
             (void)kill(s->ear, SIGKILL);
-        while (waitpid(s->ear, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        (void)child_wait(s->ear);
     }
     fd_close(&s->life);
     fd_close(&s->ended);

@@ -85,12 +85,9 @@ static void become_carrier(const struct carrier *c, int target)
 
 int carrier_start(struct carrier *c, struct error *err)
 {
-    int ends[2];
     TRY(tool_said_open(&c->said, err));
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int reads = ends[0];
-    c->target = ends[1];
+    CLEANUP(fd_close) int reads = -1;
+    TRY(fd_pipe(&reads, &c->target, err));
     c->pid = fork();
     if (c->pid < 0)
         return error_set(err, errno, "start %s", c->name);

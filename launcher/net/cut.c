@@ -6,10 +6,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/net/tool.h"
 #include "launcher/pidfd.h"
 #include "launcher/process_tree.h"
@@ -82,8 +82,7 @@ static int hear(int hears, pid_t pid, struct error *err)
     ssize_t n = 0;
     while ((n = read(hears, &said, sizeof said)) < 0 && errno == EINTR)
         continue;
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    (void)child_wait(pid);
     if (n != (ssize_t)sizeof said)
         return error_say(err, EIO, "whoever was to cut the network ended without a word");
     said.message[sizeof said.message - 1] = '\0';
@@ -92,17 +91,15 @@ static int hear(int hears, pid_t pid, struct error *err)
 
 int net_cut(const struct workspace *w, pid_t root, bool cut, bool *has_network, struct error *err)
 {
-    int ends[2];
     CLEANUP(fd_close) int process = pidfd_of(root);
     if (process < 0)
         return error_set(err, errno, "find the session");
     TRY(find_network(root, has_network, err));
     if (!*has_network)
         return 0;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = ends[0];
-    CLEANUP(fd_close) int says = ends[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     pid_t pid = fork();
     if (pid < 0)
         return error_set(err, errno, "cut the network");

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "launcher/child.h"
 
 #define ASK_SECONDS 1
 #define SERVERS_ASKED 3 /* as many as the resolver takes */
@@ -141,8 +141,7 @@ void dead_close(struct dead_search *search)
     if (search->asker <= 0)
         return;
     (void)kill(search->asker, SIGKILL);
-    while (waitpid(search->asker, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    (void)child_wait(search->asker);
     search->asker = 0;
 }
 

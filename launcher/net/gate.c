@@ -150,12 +150,10 @@ static int hear_made(int made, struct error *err)
 static int start_gate(const struct net_policy *policy, const struct proxy_files *f,
                       struct gate *gate, struct error *err)
 {
-    int made[2];
     pid_t agent = getpid();
-    if (pipe2(made, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = made[0];
-    CLEANUP(fd_close) int says = made[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     gate->pid = fork();
     if (gate->pid < 0)
         return error_set(err, errno, "start the proxy");
@@ -179,12 +177,8 @@ int gate_open(const struct net_policy *policy, const struct net_wish *wish, stru
 {
     CLEANUP(close_files)
     struct proxy_files f = {.config = -1, .certificate = -1, .log = -1};
-    int log[2];
     *out = GATE_NONE;
-    if (pipe2(log, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    out->log = log[0];
-    f.log = log[1];
+    TRY(fd_pipe(&out->log, &f.log, err));
     TRY(tool_said_open(&out->said, err));
     TRY(prepare_proxy(policy, wish, &f, err));
     TRY(start_gate(policy, &f, out, err));

@@ -118,12 +118,10 @@ static int own_processes(struct error *err)
 
 static int start_first(struct keeper *k, struct error *err)
 {
-    int ends[2];
     char word;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = ends[0];
-    CLEANUP(fd_close) int says = ends[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     k->helpers = fork();
     if (k->helpers < 0)
         return error_set(err, errno, "start the network's first process");

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/net/keeper.h"
 #include "launcher/pidfd.h"
 
@@ -50,16 +50,11 @@ int net_space_open(const struct workspace *w, const struct net_policy *policy,
 {
     CLEANUP(net_space_close) struct net_space s = NET_SPACE_NONE;
     struct keeper_report said;
-    int life[2];
-    int report[2];
-    if (pipe2(life, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int life_reads = life[0];
-    s.life = life[1];
-    if (pipe2(report, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = report[0];
-    CLEANUP(fd_close) int says = report[1];
+    CLEANUP(fd_close) int life_reads = -1;
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&life_reads, &s.life, err));
+    TRY(fd_pipe(&hears, &says, err));
     const struct keeper_order order = {.workspace = w,
                                        .policy = policy,
                                        .wish = wish,
@@ -91,8 +86,7 @@ void net_space_close(struct net_space *s)
     if (s->keeper) {
         (void)pidfd_wait(s->namespaces, GRACE_MS); /* the proxy may have something to say yet */
         (void)kill(s->keeper, SIGKILL);
-        while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        (void)child_wait(s->keeper);
     }
     pidfd_wait_gone(s->helpers); /* which the keeper took along */
     fd_close(&s->namespaces);

@@ -12,6 +12,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/base/text.h"
+#include "launcher/child.h"
 #include "launcher/cli.h"
 #include "launcher/program.h"
 
@@ -111,7 +112,6 @@ int tool_run(const char *const *argv, const struct strbuf *input, struct strbuf 
     CLEANUP(fd_close) int out = -1;
     CLEANUP(fd_close) int said = -1;
     char line[200];
-    int status = 0;
     TRY(file_of(input, &in, err));
     TRY(tool_said_open(&out, err));
     TRY(tool_said_open(&said, err));
@@ -122,8 +122,7 @@ int tool_run(const char *const *argv, const struct strbuf *input, struct strbuf 
         become(argv, in, out, said, nothing);
         _exit(EXIT_FAILED);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = child_wait(pid);
     tool_said_line(said, line, sizeof line);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return error_say(err, EIO, "%s failed: %s", argv[0],

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/cli.h"
 #include "launcher/net/carrier.h"
 #include "launcher/net/fence.h"
@@ -114,8 +114,7 @@ static int hear(int hears, pid_t pid, enum net_found *out, struct error *err)
     ssize_t n = 0;
     while ((n = read(hears, &report, sizeof report)) < 0 && errno == EINTR)
         continue; /* less than a pipe takes at once */
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    (void)child_wait(pid);
     if (n != (ssize_t)sizeof report)
         return error_say(err, EIO, "the session's network could not be looked at");
     *out = report.found;
@@ -125,13 +124,11 @@ static int hear(int hears, pid_t pid, enum net_found *out, struct error *err)
 
 int net_visit(pid_t pid, const struct net_policy *policy, enum net_found *out, struct error *err)
 {
-    int ends[2];
     CLEANUP(fd_close) int network = -1;
     TRY(open_network(pid, &network, err));
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(err, errno, "make a pipe");
-    CLEANUP(fd_close) int hears = ends[0];
-    CLEANUP(fd_close) int says = ends[1];
+    CLEANUP(fd_close) int hears = -1;
+    CLEANUP(fd_close) int says = -1;
+    TRY(fd_pipe(&hears, &says, err));
     pid_t child = fork();
     if (child < 0)
         return error_set(err, errno, "start a look at the network");

@@ -145,19 +145,12 @@ said 'Projects/pipe is a repository that git does not understand'
 rm -rf "$raw/Projects" "$raw/Documentation/.git"
 expect 0 init
 
-# --- the journal ---
+# --- the configuration ---
 printf 'x' | dd of="$raw/.ccfs/config.json" 2>/dev/null
 expect 1 doctor
 said 'FAIL  '
 said 'config.json'
 rm "$raw/.ccfs/config.json"
-if command -v sqlite3 >/dev/null; then
-    cp "$raw/.ccfs/journal.db" "$work/kept"
-    sqlite3 "$raw/.ccfs/journal.db" 'update seal set time = time + 1' >/dev/null 2>&1 || true
-    cmp -s "$raw/.ccfs/journal.db" "$work/kept" || verdict 1 seals fail
-    cp "$work/kept" "$raw/.ccfs/journal.db"
-    rm -f "$raw/.ccfs/"journal.db-*
-fi
 
 # --- a mount whose daemon was killed ---
 if [[ -c /dev/fuse && -w /dev/fuse ]]; then
@@ -170,6 +163,21 @@ if [[ -c /dev/fuse && -w /dev/fuse ]]; then
     expect 0 doctor --fix mount
     verdict 0 mount ok
     not_mounted
+fi
+
+# --- a seal of what was recorded is changed ---
+if [[ -c /dev/fuse && -w /dev/fuse ]] && command -v sqlite3 >/dev/null; then
+    expect 0 mount "$work/mnt"
+    echo recorded >"$work/mnt/Projects/file"
+    expect 0 umount
+    verdict 0 seals ok
+    cp -a "$raw/.ccfs" "$work/kept"
+    changed=$(sqlite3 "$raw/.ccfs/journal.db" 'UPDATE seal SET time = time + 1; SELECT changes()')
+    ((changed > 0)) || fail "no seal was changed: nothing can be tried"
+    verdict 1 seals fail
+    rm -rf -- "$raw/.ccfs"
+    mv "$work/kept" "$raw/.ccfs"
+    verdict 0 seals ok
 fi
 
 # --- the switch is a switch ---

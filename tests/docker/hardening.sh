@@ -141,12 +141,12 @@ assert agent["Memory"] == agent["MemorySwap"] <= os.sysconf("SC_PAGE_SIZE") * os
 ' || fail "--print is not what it should be"
 
 # an Engine that has none would pass over them without a word
-if ! docker info -f '{{.SecurityOptions}}' | grep -q apparmor; then
+if ! docker info -f '{{.SecurityOptions}}' | holds apparmor; then
     configure '{"apparmor": "my-profile"}'
     expect 5 start
     warned 'confines nothing by AppArmor'
 fi
-if ! docker info -f '{{.SecurityOptions}}' | grep -q selinux; then
+if ! docker info -f '{{.SecurityOptions}}' | holds selinux; then
     configure '{"selinux": "level:s0:c100,c200"}'
     expect 5 run --backend docker -- true
     warned 'confines nothing by SELinux'

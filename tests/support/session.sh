@@ -5,6 +5,7 @@
 #   expect CODE ARG...        ccfs ARG... ends with CODE; $out and $errs hold what it said
 #   said TEXT / warned TEXT   stdout / stderr contains TEXT
 #   COMMAND | holds TEXT      what COMMAND says contains TEXT
+#   COMMAND | lacks TEXT      COMMAND succeeds, and what it says does not contain TEXT
 #   inside CODE COMMAND       ccfs run -- sh -c COMMAND, likewise
 #   not_mounted               nothing of $raw is mounted, no daemon of it runs
 # It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
@@ -89,7 +90,12 @@ inside() { # CODE COMMAND
 
 # Reads to the end: who is cut off behind a match fails (pipefail), and the match with it.
 holds() { # TEXT
-    [[ $(grep -caF -- "$1") != 0 ]]
+    [[ $(grep -caF -- "$1") -gt 0 ]]
+}
+
+# Not `! COMMAND | holds TEXT`: a COMMAND that fails and says nothing would pass.
+lacks() { # TEXT
+    [[ $(grep -caF -- "$1") == 0 ]]
 }
 
 said() {

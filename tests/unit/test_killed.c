@@ -12,8 +12,9 @@ static void when_killed(void (*work)(struct journal *j), const char *fault)
     if (pid == 0) {
         struct journal *j = NULL;
         setenv("CCFS_FAULT", fault, 1);
-        if (journal_open(root, &j, NULL) == 0)
-            work(j);
+        if (journal_open(root, &j, NULL) < 0)
+            _exit(1);
+        work(j);
         raise(SIGKILL);
     }
     int status = 0;

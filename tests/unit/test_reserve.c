@@ -123,7 +123,7 @@ static void refusals_are_on_record_and_changes_refused(void **state)
     assert_int_equal(try_a_change(), -ENOSPC);
     refuse(100);
     assert_int_equal(journal_drain(m.journal, NULL), 0);
-    assert_true(rows_ask(m.path, "SELECT sum(count) FROM event WHERE outcome = 1") == 4100);
+    assert_int_equal(rows_ask(m.path, "SELECT sum(count) FROM event WHERE outcome = 1"), 4100);
     assert_int_equal(try_a_change(), -ENOSPC);
     free_disk();
     wait_for_health(0);

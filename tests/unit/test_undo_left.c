@@ -46,6 +46,13 @@ static void when_it_fails(struct mediator *m, enum op op)
     assert_int_equal(journal_drain(m->journal, NULL), 0);
 }
 
+static void then_it_was_killed(pid_t child)
+{
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
 static void when_it_is_killed(struct mediator *m, enum op op)
 {
     journal_close(&m->journal);
@@ -55,9 +62,7 @@ static void when_it_is_killed(struct mediator *m, enum op op)
         begin_to_replace(m, op);
         raise(SIGKILL);
     }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
+    then_it_was_killed(child);
 }
 
 static void (*const ends[])(struct mediator *m, enum op op) = {when_it_fails, when_it_is_killed};
@@ -143,7 +148,7 @@ static void a_name_of_several_that_went_with_the_kill_is_in_nobodys_way(void **s
         remove_one_name(&m);
         raise(SIGKILL);
     }
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    then_it_was_killed(child);
     mediator_reopen(&m);
     undo_range(&m, written, linked + 100);
     assert_file_is(m.root, "g", "first\n", 6);

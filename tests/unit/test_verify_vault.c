@@ -17,7 +17,7 @@ static int remove_workspace(void **state)
     return 0;
 }
 
-/* Changes the first byte and puts the times back. */
+/* Changes the last byte and puts the times back. */
 static void flip_byte(const char *name)
 {
     struct stat st;

@@ -9,12 +9,10 @@
 static uint64_t event_of(struct mount *m, enum op op, const char *path)
 {
     struct seen *s = mount_events(m, 0);
-    uint64_t id = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->list[i].op == op && s->list[i].path && strcmp(s->list[i].path, path) == 0)
-            id = s->list[i].id;
+    const struct event *e = seen_find(s, op, path);
+    assert_non_null(e);
+    uint64_t id = e->id;
     seen_free(&s);
-    assert_true(id > 0);
     return id;
 }
 

@@ -464,16 +464,6 @@ static char *bytes_of(struct mount *m, const char *name)
     return data;
 }
 
-static struct event last_write(struct seen *s, const char *path)
-{
-    struct event *last = NULL;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->list[i].op == OP_WRITE && strcmp(s->list[i].path, path) == 0)
-            last = &s->list[i];
-    assert_non_null(last);
-    return *last;
-}
-
 /* Each time the old bytes must be right; at last they were there before anybody asked. */
 static void a_large_file_that_is_written_again_and_again_passes_through(void **state)
 {
@@ -484,9 +474,10 @@ static void a_large_file_that_is_written_again_and_again_passes_through(void **s
         char *before = bytes_of(m, "rw/file");
         overwrite(m, "rw/file", (char)('A' + i % 26));
         struct seen *s = events_when_ended(m);
-        struct event e = last_write(s, "rw/file");
-        assert_keeps(m, &e, before, LARGE);
-        kept = e.kept;
+        const struct event *e = seen_find(s, OP_WRITE, "rw/file");
+        assert_non_null(e);
+        assert_keeps(m, e, before, LARGE);
+        kept = e->kept;
         seen_free(&s);
         free(before);
         sleep_ms(100);
@@ -509,8 +500,9 @@ static void what_was_kept_ahead_is_not_used_for_a_file_that_changed_meanwhile(vo
         char *before = bytes_of(m, "rw/file");
         overwrite(m, "rw/file", (char)('a' + i));
         struct seen *s = events_when_ended(m);
-        struct event e = last_write(s, "rw/file");
-        assert_keeps(m, &e, before, LARGE);
+        const struct event *e = seen_find(s, OP_WRITE, "rw/file");
+        assert_non_null(e);
+        assert_keeps(m, e, before, LARGE);
         seen_free(&s);
         free(before);
     }

@@ -7,9 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal/base/fault.h"
 #include "journal/base/fd.h"
-#include "journal/db.h"
 #include "journal/gc.h"
 #include "journal/pack.h"
 #include "journal/vault_pack.h"
@@ -112,15 +110,6 @@ static void assert_sound(void)
     assert_journal_sound(m.root);
 }
 
-static void assert_file(const char *name, const char *text)
-{
-    char *found = calloc(1, LONG + 1);
-    CLEANUP(fd_close) int fd = openat(m.root, name, O_RDONLY | O_CLOEXEC);
-    assert_int_equal(fd_pread_all(fd, found, LONG, 0), 0);
-    assert_string_equal(found, text);
-    free(found);
-}
-
 /* ---- packing ---- */
 
 static void cold_contents_take_less_room_and_come_back(void **state)
@@ -139,8 +128,8 @@ static void cold_contents_take_less_room_and_come_back(void **state)
     assert_true(is_packed(blocks_version()));
     assert_sound();
     undo_range(&m, first, first + 1);
-    assert_file("blocks", words('2'));
-    assert_file("whole", words('1'));
+    assert_file_is(m.root, "blocks", words('2'), LONG);
+    assert_file_is(m.root, "whole", words('1'), LONG);
     assert_sound();
 }
 
@@ -340,8 +329,8 @@ static void killed_at_any_step_nothing_is_lost(void **state)
         assert_false(vault_is_packable(journal_vault(m.journal), blocks_version(), &versions));
         assert_sound();
         undo_range(&m, first, first + 1);
-        assert_file("blocks", words('2'));
-        assert_file("whole", words('1'));
+        assert_file_is(m.root, "blocks", words('2'), LONG);
+        assert_file_is(m.root, "whole", words('1'), LONG);
         if (i + 1 < COUNT_OF(points))
             mediator_close(&m);
     }

@@ -5,7 +5,8 @@
 #define DOCKER_HOST_OPTION(out)                                                                    \
     {                                                                                              \
         "docker-host", 'H', OPTION_TEXT, &(out), "SOCKET",                                         \
-            "the Engine's socket (else DOCKER_HOST, the context, the usual places)"                \
+            "the Engine's socket (else container.host, DOCKER_HOST, the context, the usual "       \
+            "places)"                                                                              \
     }
 
 #endif

@@ -41,10 +41,12 @@ static void make_empty(struct reserve *r)
     r->whole = false;
 }
 
-/* Under lock. */
+/* Under lock, when it is empty. */
 static void make_whole(struct reserve *r)
 {
-    r->whole = room(r) >= RETAKE_BYTES && fallocate(r->fd, 0, 0, RESERVE_BYTES) == 0;
+    if (room(r) < RETAKE_BYTES)
+        return; /* it is empty, and stays so */
+    r->whole = fallocate(r->fd, 0, 0, RESERVE_BYTES) == 0;
     if (!r->whole)
         make_empty(r);
 }
@@ -62,10 +64,12 @@ int reserve_open(int state, struct reserve *out, struct error *err)
     if (!S_ISREG(st.st_mode))
         return error_say(err, EBADMSG, ".ccfs/reserve is no file; move it away");
     out->whole = (uint64_t)st.st_blocks * 512 >= RESERVE_BYTES;
-    if (out->whole)
+    if (out->whole) {
         reserve_spend_if_tight(out);
-    else
-        make_whole(out);
+        return 0;
+    }
+    make_empty(out); /* an earlier run may have come half way */
+    make_whole(out);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/base/clock.h"
 #include "journal/gc.h"
 #include "journal/reserve.h"
 #include "tests/support/mediator.h"
@@ -79,6 +80,13 @@ static int64_t reserved(void)
     return (int64_t)st.st_blocks * 512;
 }
 
+static int64_t touched_ns(void)
+{
+    struct stat st;
+    assert_int_equal(fstatat(m.root, ".ccfs/reserve", &st, 0), 0);
+    return clock_ns(st.st_ctim);
+}
+
 static void refuse(int count)
 {
     for (int i = 0; i < count; i++) {
@@ -120,11 +128,13 @@ static void refusals_are_on_record_and_changes_refused(void **state)
 {
     (void)state;
     given_a_full_disk();
+    int64_t emptied_ns = touched_ns();
     assert_int_equal(try_a_change(), -ENOSPC);
     refuse(100);
     assert_int_equal(journal_drain(m.journal, NULL), 0);
     assert_int_equal(rows_ask(m.path, "SELECT sum(count) FROM event WHERE outcome = 1"), 4100);
     assert_int_equal(try_a_change(), -ENOSPC);
+    assert_int_equal(touched_ns(), emptied_ns); /* to look for room writes nothing */
     free_disk();
     wait_for_health(0);
     assert_true(reserved() >= RESERVE_BYTES);

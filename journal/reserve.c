@@ -13,12 +13,15 @@
 #define RETAKE_BYTES (RESERVE_BYTES + RESERVE_BYTES / 2) /* it is not taken from the last room */
 #define SLACK_BYTES (64 << 10) /* what the filesystem may need to note it */
 
-/* What the filesystem could give us; in doubt nothing. */
+/* What the filesystem could give us; in doubt nothing.  One without a size has no end that it
+ * knows. */
 static uint64_t room(const struct reserve *r)
 {
     struct statvfs s;
     if (fstatvfs(r->fd, &s) < 0)
         return 0;
+    if (s.f_blocks == 0)
+        return UINT64_MAX;
     return (uint64_t)(geteuid() == 0 ? s.f_bfree : s.f_bavail) * s.f_frsize;
 }
 
@@ -41,12 +44,26 @@ static void make_empty(struct reserve *r)
     r->whole = false;
 }
 
+/* Not every filesystem can set blocks aside: there they are written. */
+static bool take_blocks(int fd)
+{
+    static const char zeroes[64 << 10];
+    if (fallocate(fd, 0, 0, RESERVE_BYTES) == 0)
+        return true;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return false;
+    for (int64_t at = 0; at < RESERVE_BYTES; at += (int64_t)sizeof zeroes)
+        if (fd_pwrite_all(fd, zeroes, sizeof zeroes, at) < 0)
+            return false;
+    return fsync(fd) == 0; /* it may find no room only now */
+}
+
 /* Under lock, when it is empty. */
 static void make_whole(struct reserve *r)
 {
     if (room(r) < RETAKE_BYTES)
         return; /* it is empty, and stays so */
-    r->whole = fallocate(r->fd, 0, 0, RESERVE_BYTES) == 0;
+    r->whole = take_blocks(r->fd);
     if (!r->whole)
         make_empty(r);
 }

@@ -25,16 +25,33 @@ static char disk[64];
 static bool mounted;
 static uint64_t removal; /* of "old" */
 
-static int make_disk(void **state)
+static int make_disk_of(const char *type, const char *options)
 {
-    (void)state;
     close(test_folder_make(disk, sizeof disk));
-    mounted = mount("none", disk, "tmpfs", 0, "size=64m") == 0;
+    mounted = mount("none", disk, type, 0, options) == 0;
     if (mounted) {
         setenv("TMPDIR", disk, 1);
         mediator_open(&m);
     }
     return 0;
+}
+
+static int make_disk(void **state)
+{
+    (void)state;
+    return make_disk_of("tmpfs", "size=64m");
+}
+
+static int make_endless_disk(void **state)
+{
+    (void)state;
+    return make_disk_of("tmpfs", "size=0");
+}
+
+static int make_simple_disk(void **state)
+{
+    (void)state;
+    return make_disk_of("ramfs", NULL);
 }
 
 static int remove_disk(void **state)
@@ -188,6 +205,39 @@ static void it_opens_on_a_full_disk(void **state)
     assert_journal_sound(m.root);
 }
 
+/* Also after a start that finds it. */
+static void changes_are_taken(void **state)
+{
+    (void)state;
+    if (!mounted)
+        skip();
+    uint64_t event = do_mkdir(&m, "d");
+    assert_true(reserved() >= RESERVE_BYTES);
+    mediator_reopen(&m);
+    undo_range(&m, event, event);
+    assert_int_equal(journal_health(m.journal, NULL), 0);
+    assert_true(reserved() >= RESERVE_BYTES);
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+static void a_disk_without_a_size_is_not_full(void **state)
+{
+    changes_are_taken(state);
+}
+
+static void a_disk_that_sets_nothing_aside_is_written_to(void **state)
+{
+    if (mounted) {
+        int fd = openat(m.root, "probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(fallocate(fd, 0, 0, 1), -1);
+        assert_int_equal(errno, EOPNOTSUPP);
+        close(fd);
+    }
+    changes_are_taken(state);
+}
+
 #define STORY(f) cmocka_unit_test_setup_teardown(f, make_disk, remove_disk)
 
 int main(void)
@@ -197,6 +247,10 @@ int main(void)
         STORY(what_was_deleted_comes_back),
         STORY(old_contents_are_dropped),
         STORY(it_opens_on_a_full_disk),
+        cmocka_unit_test_setup_teardown(a_disk_without_a_size_is_not_full, make_endless_disk,
+                                        remove_disk),
+        cmocka_unit_test_setup_teardown(a_disk_that_sets_nothing_aside_is_written_to,
+                                        make_simple_disk, remove_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

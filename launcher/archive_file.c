@@ -65,8 +65,7 @@ static int open_folder(struct archive_file *f, const struct workspace *w, struct
     free(folder);
     if (!found)
         return error_set(err, errno, "%.200s", strbuf_text(&shown));
-    size_t bytes = strlen(w->path);
-    if (strncmp(real, w->path, bytes) == 0 && (real[bytes] == '/' || !real[bytes]))
+    if (path_is_below(real, w->path))
         return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
                          "%.200s is in the workspace; an archive must lie outside it",
                          strbuf_text(&shown));

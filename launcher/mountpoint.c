@@ -139,20 +139,12 @@ void mountpoint_clean(const char *path)
 
 /* ---- one that was given ---- */
 
-static bool is_below(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-    if (strcmp(folder, "/") == 0)
-        return true;
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 static int check_place(const struct workspace *w, const char *path, struct error *err)
 {
-    if (is_below(path, w->path))
+    if (path_is_below(path, w->path))
         return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
                          "%s lies in the workspace itself: mount it somewhere else", path);
-    if (is_below(w->path, path))
+    if (path_is_below(w->path, path))
         return error_say(
             err, EXIT_AS_ERROR(EXIT_USAGE),
             "%s holds the workspace, which the mount would cover: mount it somewhere else", path);

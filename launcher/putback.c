@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -140,16 +141,13 @@ static int find_folder(const char *to, char *real, struct error *err)
 static int check_place(const struct workspace *w, const char *to, struct error *err)
 {
     char real[PATH_MAX];
+    char state[PATH_MAX + sizeof "/" STATE_FOLDER];
     struct stat st;
     if (lstat(to, &st) == 0)
         return error_say(err, EEXIST, "%s is there already: nothing is written over it", to);
     TRY(find_folder(to, real, err));
-    size_t bytes = strlen(w->path);
-    if (strncmp(real, w->path, bytes) != 0 || real[bytes] != '/')
-        return 0;
-    const char *below = real + bytes + 1;
-    bytes = strlen(STATE_FOLDER);
-    if (strncmp(below, STATE_FOLDER, bytes) == 0 && (below[bytes] == '/' || !below[bytes]))
+    snprintf(state, sizeof state, "%s/" STATE_FOLDER, w->path);
+    if (path_is_below(real, state))
         return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
                          "%s lies where ccfs keeps its journal: restore it to somewhere else", to);
     return 0;

@@ -165,11 +165,11 @@ static int check_outside(int fd, const struct workspace *w, struct error *err)
 {
     char link[64];
     char path[4096];
-    size_t n = strlen(w->path);
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t got = readlink(link, path, sizeof path - 1);
     path[got > 0 ? got : 0] = '\0';
-    if (got > 0 && (strncmp(path, w->path, n) != 0 || path[n] != '/'))
+    bool inside = path_is_below(path, w->path) && strcmp(path, w->path) != 0;
+    if (got > 0 && !inside)
         return 0;
     return error_say(err, EXIT_AS_ERROR(EXIT_CONFLICT),
                      SHOWN " is in the workspace itself, where the agent would find it: choose "

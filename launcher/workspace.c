@@ -76,12 +76,20 @@ int workspace_locate(const struct cli *cli, char **out, struct error *err)
     return absolute(strbuf_text(&path), out, err);
 }
 
+bool path_is_below(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    if (strcmp(folder, "/") == 0)
+        return true;
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
 void workspace_show_path(const char *path, char *out, size_t bytes)
 {
     CLEANUP(strbuf_release) struct strbuf shown = STRBUF_EMPTY;
     const char *in = home();
     size_t n = in ? strlen(in) : 0;
-    if (n > 1 && strncmp(path, in, n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+    if (n > 1 && path_is_below(path, in)) {
         strbuf_add_text(&shown, "~");
         path += n;
     }

@@ -46,6 +46,9 @@ MUST_USE int workspace_create(const struct cli *cli, struct workspace *out, bool
  * is known. */
 const char *workspace_owners_home(const struct workspace *w);
 
+/* path is folder, or lies somewhere in it.  Both are true paths, as realpath() makes them. */
+bool path_is_below(const char *path, const char *folder);
+
 /* "~/work" for a path in the caller's home; else the path.  For people. */
 void workspace_show_path(const char *path, char *out, size_t bytes);
 

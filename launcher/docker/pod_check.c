@@ -9,14 +9,6 @@
 
 #include "journal/base/text.h"
 
-static bool is_in(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-    if (strcmp(folder, "/") == 0)
-        return true;
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 static int refuse(const char *path, const char *why, struct error *err)
 {
     CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
@@ -36,14 +28,14 @@ static int check_one(const struct engine *e, const struct workspace *w, const ch
         return refuse(path, "is not there", err);
     if (S_ISSOCK(st.st_mode) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         return refuse(path, "is neither a file nor a folder", err);
-    if (is_in(truly, w->path) || is_in(w->path, truly))
+    if (path_is_below(truly, w->path) || path_is_below(w->path, truly))
         return refuse(path, "is or holds the workspace: sessions reach it through the mount only",
                       err);
-    if (realpath(e->socket, socket) && is_in(socket, truly))
+    if (realpath(e->socket, socket) && path_is_below(socket, truly))
         return refuse(path, "holds the Engine's socket, with which a container owns the machine",
                       err);
     for (size_t i = 0; i < COUNT_OF(kernels); i++)
-        if (is_in(truly, kernels[i]) || is_in(kernels[i], truly))
+        if (path_is_below(truly, kernels[i]) || path_is_below(kernels[i], truly))
             return refuse(path, "is or holds what the system keeps its sockets and devices in",
                           err);
     return 0;

@@ -169,7 +169,7 @@ static int check_blocks(struct verify *v, const struct kept_version *k, struct e
     if (r == -EBADMSG)
         tell_changed(v, k);
     else if (r < 0)
-        return error_say(err, why.code, "%s", why.message);
+        return error_pass(err, &why);
     return r < 0 ? 0 : 1;
 }
 

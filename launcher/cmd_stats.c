@@ -96,8 +96,7 @@ static int run(struct cli *cli, struct stats *stats, struct error *err)
     int r = engine_stream(&t.engine, &request, err, "/containers/%s/stats?stream=%s", t.names.agent,
                           stats->follow ? "true" : "false");
     strbuf_release(&lines.partial);
-    if (stats->error.code)
-        return error_say(err, stats->error.code, "%s", stats->error.message);
+    TRY(error_pass(err, &stats->error));
     return r;
 }
 

@@ -117,10 +117,9 @@ static int hear(int fd, struct error *err)
             break;
         got += (size_t)more;
     }
-    if (got < sizeof said)
+    if (got < sizeof said || said.code == 0)
         return error_say(err, EIO, "the daemon ended without a word; see .ccfs/daemon.log");
-    said.message[sizeof said.message - 1] = '\0';
-    return error_say(err, said.code, "%s", said.message);
+    return error_pass(err, &said);
 }
 
 int daemon_launch(const struct workspace *w, const char **argv, struct error *err)

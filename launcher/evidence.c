@@ -60,9 +60,8 @@ bool evidence_feed(void *evidence, const char *data, size_t bytes)
 
 int evidence_end(struct evidence *e, struct error *err)
 {
-    if (!e->error.code)
-        return redactor_end(e->redactor, err);
-    return error_say(err, e->error.code, "%s", e->error.message);
+    TRY(error_pass(err, &e->error));
+    return redactor_end(e->redactor, err);
 }
 
 int evidence_add(struct evidence *e, const char *path, int *fd, struct error *err)

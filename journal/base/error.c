@@ -47,6 +47,13 @@ int error_say(struct error *err, int code, const char *format, ...)
     return -code;
 }
 
+int error_pass(struct error *err, const struct error *said)
+{
+    if (said->code == 0)
+        return 0;
+    return error_say(err, said->code, "%.*s", (int)sizeof said->message - 1, said->message);
+}
+
 int error_prefix(struct error *err, int r, const char *format, ...)
 {
     if (!err || r >= 0)

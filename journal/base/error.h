@@ -21,6 +21,9 @@ int error_set(struct error *err, int code, const char *format, ...) PRINTF_LIKE(
 int error_say(struct error *err, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* On the way up, by one who knows more than the callee: "undo session 7: <what it said>".  Returns r. */
 int error_prefix(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 4);
+/* On to the caller, who has not heard of said: the same words under the same number; 0 where it says
+ * nothing.  It may have come through a pipe: no more of it is read than there is. */
+int error_pass(struct error *err, const struct error *said);
 
 /* The text of an errno, safe in threads; buffer is the caller's. */
 const char *error_text(int code, char *buffer, unsigned long bytes);

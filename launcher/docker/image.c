@@ -45,8 +45,7 @@ static int follow(const struct engine *e, struct progress *p, struct http_reques
     int r = engine_stream(e, request, err, "%s", path);
     progress_end(p);
     strbuf_release(&lines.partial);
-    if (p->error.code)
-        return error_say(err, p->error.code, "%s", p->error.message);
+    TRY(error_pass(err, &p->error));
     return r;
 }
 

@@ -228,6 +228,6 @@ int session_keep(const struct keeper_order *order, struct error *err)
         r = watch(&k, err);
     int ended = end(&k, &later);
     if (r == 0 && ended < 0)
-        return error_say(err, later.code, "%s", later.message);
+        return error_pass(err, &later);
     return r;
 }

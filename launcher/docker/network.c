@@ -96,7 +96,7 @@ static int make_first_free(const struct engine *e, struct error *err)
             continue;
         if (made < 0 && look(e, NULL, NULL) == 1)
             made = 0; /* another start was faster */
-        r = made < 0 ? error_say(err, why.code, "%s", why.message) : 0;
+        r = made < 0 ? error_pass(err, &why) : 0;
         break;
     }
     free(own);

@@ -85,8 +85,7 @@ static int hear(int hears, pid_t pid, struct error *err)
     (void)child_wait(pid);
     if (n != (ssize_t)sizeof said)
         return error_say(err, EIO, "whoever was to cut the network ended without a word");
-    said.message[sizeof said.message - 1] = '\0';
-    return said.code ? error_say(err, said.code, "%s", said.message) : 0;
+    return error_pass(err, &said);
 }
 
 int net_cut(const struct workspace *w, pid_t root, bool cut, bool *has_network, struct error *err)

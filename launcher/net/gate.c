@@ -143,8 +143,7 @@ static int hear_made(int made, struct error *err)
     ssize_t n = read(made, &said, sizeof said); /* less than a pipe takes at once */
     if (n != (ssize_t)sizeof said)
         return error_say(err, EIO, "the proxy's namespace could not be made");
-    said.message[sizeof said.message - 1] = '\0';
-    return said.code ? error_say(err, said.code, "%s", said.message) : 0;
+    return error_pass(err, &said);
 }
 
 static int start_gate(const struct net_policy *policy, const struct proxy_files *f,

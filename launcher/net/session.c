@@ -32,5 +32,5 @@ int net_session_open(const struct workspace *w, const struct net_wish *wish,
     int r = net_space_open(w, policy, wish, *contacts, space, &why);
     if (r == 0 || r == -ENETUNREACH || !wish->given)
         return r == 0 ? 0 : go_without(policy, &why);
-    return error_say(err, why.code, "%s", why.message);
+    return error_pass(err, &why);
 }

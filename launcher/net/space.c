@@ -25,8 +25,7 @@ static int hear(int fd, struct keeper_report *out, struct error *err)
     }
     if (got < sizeof *out)
         return error_say(err, EIO, "the keeper of the session's network ended without a word");
-    out->err.message[sizeof out->err.message - 1] = '\0';
-    return out->err.code ? error_say(err, out->err.code, "%s", out->err.message) : 0;
+    return error_pass(err, &out->err);
 }
 
 static int start_keeper(const struct keeper_order *order, struct net_space *s, struct error *err)

@@ -93,7 +93,7 @@ static int look(const struct net_policy *policy, enum net_found *out, struct err
         if (!carrier_has_route())
             return 0;
         if (open.code == EXIT_AS_ERROR(EXIT_MISSING))
-            return error_say(err, open.code, "%s", open.message);
+            return error_pass(err, &open);
         return error_say(err, EPERM, "no network policy is in force: %.300s", open.message);
     }
     *out = NET_FOUND_FENCED;
@@ -118,8 +118,7 @@ static int hear(int hears, pid_t pid, enum net_found *out, struct error *err)
     if (n != (ssize_t)sizeof report)
         return error_say(err, EIO, "the session's network could not be looked at");
     *out = report.found;
-    report.err.message[sizeof report.err.message - 1] = '\0';
-    return report.err.code ? error_say(err, report.err.code, "%s", report.err.message) : 0;
+    return error_pass(err, &report.err);
 }
 
 int net_visit(pid_t pid, const struct net_policy *policy, enum net_found *out, struct error *err)

@@ -39,9 +39,7 @@ void redactor_free(struct redactor **r)
         free((*r)->pieces[i].bytes);
     }
     free((*r)->pieces);
-    if ((*r)->text.data)
-        explicit_bzero((*r)->text.data, (*r)->text.room);
-    strbuf_release(&(*r)->text);
+    strbuf_wipe(&(*r)->text);
     free(*r);
     *r = NULL;
 }

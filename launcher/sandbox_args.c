@@ -261,17 +261,10 @@ void sandbox_given_close(struct sandbox_given *g)
         fd_close(&g->secrets[i]);
 }
 
-static void forget_args(struct strbuf *args)
-{
-    if (args->data)
-        explicit_bzero(args->data, args->bytes); /* with values of secrets in it */
-    strbuf_release(args);
-}
-
 int sandbox_args_write(const struct backend_job *job, const struct net_policy *network,
                        struct sandbox_given *g, struct error *err)
 {
-    CLEANUP(forget_args) struct strbuf args = STRBUF_EMPTY;
+    CLEANUP(strbuf_wipe) struct strbuf args = STRBUF_EMPTY; /* with values of secrets in it */
     add_isolation(&args, job, network);
     add_environment(&args, job, network);
     add_system(&args);

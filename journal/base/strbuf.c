@@ -12,6 +12,13 @@ void strbuf_release(struct strbuf *s)
     *s = STRBUF_EMPTY;
 }
 
+void strbuf_wipe(struct strbuf *s)
+{
+    if (s->data)
+        explicit_bzero(s->data, s->room);
+    strbuf_release(s);
+}
+
 void strbuf_clear(struct strbuf *s)
 {
     s->bytes = 0;

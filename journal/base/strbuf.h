@@ -17,6 +17,8 @@ struct strbuf {
 #define STRBUF_EMPTY ((struct strbuf){0})
 
 void strbuf_release(struct strbuf *s); /* CLEANUP(strbuf_release) struct strbuf s = STRBUF_EMPTY; */
+/* The same for what holds a secret: nothing of it stays in memory that is given back here. */
+void strbuf_wipe(struct strbuf *s); /* CLEANUP(strbuf_wipe) */
 void strbuf_clear(struct strbuf *s);
 void strbuf_add(struct strbuf *s, const void *data, size_t bytes);
 void strbuf_add_text(struct strbuf *s, const char *text);

@@ -1,19 +1,10 @@
 /* give.c - see give.h. */
 #include "launcher/docker/give.h"
 
-#include <string.h>
-
 #include "launcher/docker/exec.h"
 #include "launcher/docker/swarm.h"
 #include "launcher/secrets.h"
 #include "launcher/tar.h"
-
-static void forget(struct strbuf *archive)
-{
-    if (archive->data)
-        explicit_bzero(archive->data, archive->bytes);
-    strbuf_release(archive);
-}
 
 /* As the session's user: the files are its own, 0400 by the umask, and the folder is closed. */
 static int unpack(const struct engine *e, const char *container, const struct strbuf *archive,
@@ -40,7 +31,7 @@ static int check_variables(const struct secrets *all, const struct secrets_wish 
 int give_secrets(const struct engine *e, const struct spec *s, struct error *err)
 {
     CLEANUP(secrets_release) struct secrets all = {0};
-    CLEANUP(forget) struct strbuf archive = STRBUF_EMPTY;
+    CLEANUP(strbuf_wipe) struct strbuf archive = STRBUF_EMPTY;
     struct tar_file files[SECRETS_LIMIT];
     TRY(secrets_load(s->workspace, &all, err));
     TRY(swarm_take_secrets(e, s, &all, err));

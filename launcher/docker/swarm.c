@@ -197,17 +197,13 @@ static int start(struct reader *r, struct error *err)
 static int read_one(const struct reader *r, const struct wanted *w, struct secrets *all,
                     struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf value = STRBUF_EMPTY;
+    CLEANUP(strbuf_wipe) struct strbuf value = STRBUF_EMPTY;
     char path[sizeof SECRETS_FOLDER + VARIABLE_NAME_LIMIT];
     snprintf(path, sizeof path, SECRETS_FOLDER "/%s", w->name);
     char *const command[] = {(char[]){"/bin/cat"}, path, NULL};
     const struct exec_wish wish = {.container = r->container, .folder = "/", .command = command};
-    int read = exec_feed(r->engine, &wish, NULL, &value, err);
-    if (read == 0)
-        read = secrets_put(all, w->name, strbuf_text(&value), value.bytes, err);
-    if (value.data)
-        explicit_bzero(value.data, value.room);
-    return read;
+    TRY(exec_feed(r->engine, &wish, NULL, &value, err));
+    return secrets_put(all, w->name, strbuf_text(&value), value.bytes, err);
 }
 
 static int read_all(struct reader *r, struct secrets *all, struct error *err)

@@ -1,7 +1,6 @@
 /* undo_tree.c - see undo_tree.h. */
 #include "journal/undo_tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/base/dir.h"
 #include "journal/base/fd.h"
 #include "journal/base/list.h"
 #include "journal/journal.h"
@@ -339,13 +339,6 @@ int tree_find(struct undo_tree *t, enum view view, const char *path, struct slot
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-static void dir_close(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-    *dir = NULL;
 }
 
 /* A stream over the folder behind an O_PATH descriptor. */

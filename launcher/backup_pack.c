@@ -2,7 +2,6 @@
  *
  * An agent may change the folder at the same time: every step is taken on an open folder, nothing
  * is followed, and what is gone is left out; the journal tells of it later. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/base/dir.h"
 #include "journal/base/fd.h"
 #include "launcher/backup_part.h"
 
@@ -114,18 +114,11 @@ static int pack_entry(struct backup *b, int dir, const char *name, const char *p
     return pack_opened(b, fd, path, depth, err);
 }
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-    *dir = NULL;
-}
-
 static int pack_folder(struct backup *b, int fd, const char *path, unsigned depth,
                        struct error *err)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    CLEANUP(close_dir) DIR *dir = own < 0 ? NULL : fdopendir(own);
+    CLEANUP(dir_close) DIR *dir = own < 0 ? NULL : fdopendir(own);
     CLEANUP(strbuf_release) struct strbuf below = STRBUF_EMPTY;
     if (!dir)
         return error_set(err, errno, "read %.200s", path);

@@ -1,7 +1,6 @@
 /* removal.c - see removal.h. */
 #include "launcher/removal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -11,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "journal/base/dir.h"
 #include "journal/base/fd.h"
 
 #define DEPTH_LIMIT 200 /* two descriptors each */
@@ -19,12 +19,6 @@ struct removal {
     int top;
     unsigned lifted; /* folders that lay too deep, and were moved up there */
 };
-
-static void end_list(DIR **list)
-{
-    if (*list)
-        closedir(*list);
-}
 
 static int empty(struct removal *all, int folder, unsigned depth, struct error *err);
 
@@ -84,7 +78,7 @@ static int remove_one(struct removal *all, int folder, const char *name, unsigne
 static int empty(struct removal *all, int folder, unsigned depth, struct error *err)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(end_list) DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    CLEANUP(dir_close) DIR *list = copy < 0 ? NULL : fdopendir(copy);
     if (!list) {
         int r = error_set(err, errno, "list a folder");
         fd_close(&copy);

@@ -3,13 +3,13 @@
  * A context is a folder contexts/meta/HASH with a meta.json that says its name and its host. */
 #include "launcher/docker/socket.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/base/dir.h"
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
 #include "journal/base/text.h"
@@ -75,17 +75,11 @@ static int open_settings(void)
     return path.bytes ? open(strbuf_text(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-static void end_list(DIR **list)
-{
-    if (*list)
-        closedir(*list);
-}
-
 /* 1: found, and taken; 0: there is no such context. */
 static int look_for(int settings, const char *name, char **out, struct error *err)
 {
     int fd = openat(settings, "contexts/meta", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(end_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    CLEANUP(dir_close) DIR *list = fd < 0 ? NULL : fdopendir(fd);
     if (!list) {
         fd_close(&fd);
         return 0;

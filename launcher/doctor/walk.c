@@ -1,13 +1,13 @@
 /* walk.c - see walk.h. */
 #include "launcher/doctor/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/dir.h"
 #include "journal/base/fd.h"
 #include "journal/base/strbuf.h"
 #include "journal/journal.h"
@@ -23,12 +23,6 @@ struct walker {
     struct strbuf path;
     int64_t end;
 };
-
-static void end_list(DIR **list)
-{
-    if (*list)
-        closedir(*list);
-}
 
 static bool is_dots(const char *name)
 {
@@ -86,7 +80,7 @@ static enum walk_wish enter(struct walker *w, int folder, const char *name, unsi
         return WALK_ON;
     }
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    CLEANUP(end_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    CLEANUP(dir_close) DIR *list = fd < 0 ? NULL : fdopendir(fd);
     if (!list) {
         fd_close(&fd);
         return WALK_ON; /* gone, or closed to us */

@@ -36,7 +36,7 @@ struct image_request {
     const char *from;
     const char *root;
     struct scan_wish scan;
-    const char *fail_on;
+    enum severity level;
     bool json;
     bool verbose;
 };
@@ -131,7 +131,7 @@ static int list(const struct engine *e, const struct image_request *request, str
 
 static int scan(const struct engine *e, const struct image_request *request, struct error *err)
 {
-    return image_scan(e, &request->scan, request->fail_on, request->json, err);
+    return image_scan(e, &request->scan, request->level, request->json, err);
 }
 
 static int drop(const struct engine *e, const struct image_request *request, struct error *err)
@@ -179,13 +179,14 @@ int cmd_image(struct cli *cli, int argc, char **argv)
 {
     struct error err = ERROR_NONE;
     struct image_request request = {0};
+    const char *fail_on = NULL;
     const struct cli_option options[] = {
         DOCKER_HOST_OPTION(request.host),
         {"from", 0, OPTION_TEXT, &request.from, "HOW",
          "build: auto, registry or debootstrap (else auto)"},
         {"root", 0, OPTION_TEXT, &request.root, "DIR",
          "build: of a root that debootstrap made before"},
-        {"fail-on", 0, OPTION_TEXT, &request.fail_on, "LEVEL",
+        {"fail-on", 0, OPTION_TEXT, &fail_on, "LEVEL",
          "scan: end with 1 from this on: low, medium, high or critical"},
         {"scanner", 0, OPTION_TEXT, &request.scan.scanner, "NAME",
          "scan: trivy, grype, scout, debsecan or npm"},
@@ -196,5 +197,8 @@ int cmd_image(struct cli *cli, int argc, char **argv)
     if (!cli_options(cli, &verb, options, COUNT_OF(options), argc, argv))
         return cli->exit_code;
     request.verbose = cli->verbose;
-    return act(cli, &request, &err) < 0 ? cli_fail(&err) : EXIT_DONE;
+    int r = image_scan_level(fail_on, &request.level, &err);
+    if (r == 0)
+        r = act(cli, &request, &err);
+    return r < 0 ? cli_fail(&err) : EXIT_DONE;
 }

@@ -92,40 +92,40 @@ static int print_table(const struct scan_report *report, struct error *err)
 
 /* ---- both ---- */
 
-static int take_level(const char *word, enum severity *out, struct error *err)
+int image_scan_level(const char *word, enum severity *out, struct error *err)
 {
     *out = SEVERITY_COUNT;
     if (!word || severity_from_word(word, out))
         return 0;
-    return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
-                     "--fail-on wants unknown, negligible, low, medium, high or critical");
+    return error_say(
+        err, EXIT_AS_ERROR(EXIT_USAGE),
+        "image: --fail-on wants unknown, negligible, low, medium, high or critical; see: "
+        "ccfs image --help");
 }
 
-static int judge(const struct scan_report *report, const char *word, enum severity level,
-                 struct error *err)
+static int judge(const struct scan_report *report, enum severity level, struct error *err)
 {
+    bool has_limit = level < SEVERITY_COUNT;
     size_t count = 0;
     while (count < report->count && report->findings[count].severity >= level)
         count++;
     if (count)
         return error_say(err, EXIT_AS_ERROR(EXIT_FAILED), "%zu finding%s of %s or worse", count,
-                         count == 1 ? "" : "s", word);
-    if (report->failed && (word || report->failed == report->asked))
+                         count == 1 ? "" : "s", severity_words[level]);
+    if (report->failed && (has_limit || report->failed == report->asked))
         return error_say(err, EXIT_AS_ERROR(EXIT_FAILED),
                          "not everything was looked at, so nothing can be said of the rest");
     return 0;
 }
 
-int image_scan(const struct engine *e, const struct scan_wish *wish, const char *fail_on, bool json,
+int image_scan(const struct engine *e, const struct scan_wish *wish, enum severity level, bool json,
                struct error *err)
 {
     CLEANUP(scan_report_release) struct scan_report report = {0};
-    enum severity level;
-    TRY(take_level(fail_on, &level, err));
     TRY(scan_image(e, wish, &report, err));
     for (size_t i = 0; json && i < report.count; i++)
         TRY(print_json(&report.findings[i], err));
     if (!json)
         TRY(print_table(&report, err));
-    return judge(&report, fail_on, level, err);
+    return judge(&report, level, err);
 }

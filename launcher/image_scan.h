@@ -4,9 +4,12 @@
 
 #include "launcher/docker/scan.h"
 
-/* fail_on: a severity, from which on a finding is an error; NULL: none is.  Then it is also one
- * that something could not be looked at. */
-MUST_USE int image_scan(const struct engine *e, const struct scan_wish *wish, const char *fail_on,
+/* What --fail-on says; NULL: SEVERITY_COUNT. */
+MUST_USE int image_scan_level(const char *word, enum severity *out, struct error *err);
+
+/* level: from this on a finding is an error, and it is also one that something could not be looked
+ * at; SEVERITY_COUNT: no finding is. */
+MUST_USE int image_scan(const struct engine *e, const struct scan_wish *wish, enum severity level,
                         bool json, struct error *err);
 
 #endif

@@ -118,5 +118,6 @@ int doctor_fix(const struct cli *cli, const char *name, struct error *err)
     for (size_t i = 0; i < COUNT_OF(fixes); i++)
         if (strcmp(fixes[i].name, name) == 0)
             return fixes[i].run(cli, err);
-    return error_say(err, EXIT_AS_ERROR(EXIT_USAGE), "--fix wants uring, folders or mount");
+    return error_say(err, EXIT_AS_ERROR(EXIT_USAGE),
+                     "doctor: --fix wants uring, folders or mount; see: ccfs doctor --help");
 }

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -18,6 +21,7 @@
 #define WISHES 8
 #define SPARE_BYTES (INT64_C(256) << 20) /* a larger file gets none */
 #define KEPT_SHARE 8  /* this part of the file was kept block by block, or more */
+#define EXTENTS 1024  /* a clone shares each by itself: 8 us each on XFS, whose user waits */
 #define ROOM_SHARE 16 /* the disk has room for so many of them */
 #define LIFE_NS (300 * NS_PER_S)
 
@@ -28,12 +32,17 @@ struct spare {
     int64_t made;
 };
 
+struct spare_wish {
+    struct node *node; /* held */
+    bool clone;        /* this is how the old content was kept */
+};
+
 struct spares {
     struct fusefs *fs;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct node *wishes[WISHES]; /* under lock, held; oldest first */
+    struct spare_wish wishes[WISHES]; /* under lock; oldest first */
     size_t wish_count;
     struct spare made[SPARES]; /* under lock; oldest first */
     size_t made_count;
@@ -113,10 +122,13 @@ static bool discard_older(struct spares *s, int64_t than)
 /* ---- what is wanted
  * ---------------------------------------------------------------------------------- */
 
-/* What was kept block by block was so much that the whole is worth its while. */
+/* What was kept block by block was so much that the whole is worth its while.  Whether a clone is,
+ * its extents say (make). */
 static bool was_dear(const struct writing *w)
 {
     struct stat blocks;
+    if (w->kept == KEPT_CLONE)
+        return true;
     return w->kept == KEPT_BLOCKS && fstat(w->blocks, &blocks) == 0 &&
            blocks.st_size >= (int64_t)w->before.size / KEPT_SHARE;
 }
@@ -130,20 +142,21 @@ void spare_consider(struct fusefs *fs, struct node *node, const struct writing *
     pthread_mutex_lock(&s->lock);
     bool taken = !s->ending && s->wish_count < WISHES;
     if (taken)
-        s->wishes[s->wish_count++] = node;
+        s->wishes[s->wish_count++] = (struct spare_wish){node, w->kept == KEPT_CLONE};
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     if (!taken)
         node_drop(fs->nodes, node);
 }
 
-/* Under lock.  NULL: there is none. */
-static struct node *next_wish(struct spares *s)
+/* Under lock.  false: there is none. */
+static bool next_wish(struct spares *s, struct spare_wish *out)
 {
-    struct node *node = s->wish_count > 0 ? s->wishes[0] : NULL;
-    if (node)
-        memmove(&s->wishes[0], &s->wishes[1], --s->wish_count * sizeof(struct node *));
-    return node;
+    if (s->wish_count == 0)
+        return false;
+    *out = s->wishes[0];
+    memmove(&s->wishes[0], &s->wishes[1], --s->wish_count * sizeof *out);
+    return true;
 }
 
 /* ---- making one
@@ -168,14 +181,30 @@ static void let_a_tick_pass(void)
     nanosleep(&tick, NULL);
 }
 
-static bool has_room(const struct fusefs *fs, const struct attr *a)
+static bool is_large(const struct fusefs *fs, const struct attr *a)
+{
+    return S_ISREG(a->mode) && (int64_t)a->size > fs->copy_limit;
+}
+
+static bool has_room(const struct fusefs *fs, int64_t size)
 {
     struct statvfs disk;
-    int64_t size = (int64_t)a->size;
-    if (!S_ISREG(a->mode) || size <= fs->copy_limit || size > SPARE_BYTES)
+    if (size > SPARE_BYTES)
         return false;
     return fstatvfs(fs->root, &disk) == 0 &&
            disk.f_bavail * disk.f_frsize / ROOM_SHARE > (uint64_t)size;
+}
+
+/* What a clone has to share (the kernel's filesystems/fiemap.rst).  It is written out for that, as
+ * a clone would: until then new blocks have no place and do not count. */
+static bool has_many_extents(int fd)
+{
+    struct fiemap map = {
+        /* room for none: they are counted */
+        .fm_length = FIEMAP_MAX_OFFSET,
+        .fm_flags = FIEMAP_FLAG_SYNC,
+    };
+    return ioctl(fd, FS_IOC_FIEMAP, &map) == 0 && map.fm_mapped_extents >= EXTENTS;
 }
 
 static bool looks(int fd, struct spare *spare)
@@ -184,13 +213,21 @@ static bool looks(int fd, struct spare *spare)
     return attr_read(fd, "", &now) == 0 && is_of(spare, &now);
 }
 
-static void make(struct spares *s, struct node *node)
+static bool is_worth_it(const struct fusefs *fs, const struct spare_wish *wish, int fd,
+                        const struct attr *now)
+{
+    if (!is_large(fs, now))
+        return false;
+    return wish->clone ? has_many_extents(fd) : has_room(fs, (int64_t)now->size);
+}
+
+static void make(struct spares *s, const struct spare_wish *wish)
 {
     struct fusefs *fs = s->fs;
     struct spare spare = {0};
-    CLEANUP(fd_close) int fd = node_open(fs->nodes, node, O_RDONLY | O_NONBLOCK);
-    if (fd < 0 || node_in_vault(fs->nodes, node) || attr_read(fd, "", &spare.of) < 0 ||
-        !has_room(fs, &spare.of))
+    CLEANUP(fd_close) int fd = node_open(fs->nodes, wish->node, O_RDONLY | O_NONBLOCK);
+    if (fd < 0 || node_in_vault(fs->nodes, wish->node) || attr_read(fd, "", &spare.of) < 0 ||
+        !is_worth_it(fs, wish, fd, &spare.of))
         return;
     let_a_tick_pass();
     if (!passthrough_is_quiet(fd) || !looks(fd, &spare) || vault_room(fs->vault, NULL) < 0)
@@ -214,11 +251,12 @@ static void *keep_ahead(void *argument)
     struct spares *s = argument;
     pthread_mutex_lock(&s->lock);
     while (wait_ns(s, LIFE_NS / 5)) {
-        struct node *node = next_wish(s);
+        struct spare_wish wish;
+        bool has_wish = next_wish(s, &wish);
         pthread_mutex_unlock(&s->lock);
-        if (node) {
-            make(s, node);
-            node_drop(s->fs->nodes, node);
+        if (has_wish) {
+            make(s, &wish);
+            node_drop(s->fs->nodes, wish.node);
         }
         while (discard_older(s, clock_now_ns() - LIFE_NS))
             ;
@@ -230,8 +268,8 @@ static void *keep_ahead(void *argument)
 
 static void release(struct spares *s)
 {
-    for (struct node *node; (node = next_wish(s));)
-        node_drop(s->fs->nodes, node);
+    for (struct spare_wish wish; next_wish(s, &wish);)
+        node_drop(s->fs->nodes, wish.node);
     while (discard_older(s, INT64_MAX))
         ;
     pthread_cond_destroy(&s->wake);

@@ -1,8 +1,9 @@
 /* spare.h - private to fusefs/: the content of large files, kept ahead of the next write session.
  *
  * What cannot be kept at once is kept block by block while it is overwritten, and the kernel does not write
- * such a file without us (passthrough.h).  So where a session has cost that, the content it left is kept in
- * the background; an open that finds the file as it was then has its pre-image at once.
+ * such a file without us (passthrough.h); a clone of a file in many pieces takes a while.  So where a session
+ * has cost the one or left the other, the content it left is kept in the background; an open that finds the
+ * file as it was then has its pre-image at once.
  *   (1) A spare is of one inode with its size and times, made while nobody could write it; it becomes the
  *       version of one session, or nothing.
  *   (2) Until then no event knows it: it goes when the file has changed, after some minutes, at the end, and

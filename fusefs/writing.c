@@ -104,7 +104,8 @@ static int64_t readable_end(int fd, int64_t to)
     return end >= 0 && end < to ? end : to;
 }
 
-static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, struct error *err)
+static int capture_run(struct fusefs *fs, struct writing *w, int fd, int64_t from, int64_t to,
+                       struct error *err)
 {
     size_t room = (size_t)(to - from < CAPTURE_CHUNK ? to - from : CAPTURE_CHUNK);
     char *buffer = malloc(room);
@@ -119,6 +120,8 @@ static int capture_run(struct writing *w, int fd, int64_t from, int64_t to, stru
             error_set(err, -r, "reading what is about to be overwritten");
         else
             r = vault_blocks_add(w->blocks, at, buffer, (uint32_t)n, err);
+        if (r == 0)
+            vault_grew(fs->vault, (int64_t)n);
         FAULT_POINT("block_kept");
     }
     free(buffer);
@@ -157,8 +160,8 @@ static int64_t run_end(const struct writing *w, const struct write_wish *wish, i
 }
 
 /* Runs of blocks that are not kept yet, below the old end. */
-static int capture_blocks(struct writing *w, const struct write_wish *wish, bool *more,
-                          struct error *err)
+static int capture_blocks(struct fusefs *fs, struct writing *w, const struct write_wish *wish,
+                          bool *more, struct error *err)
 {
     int64_t size = (int64_t)w->before.size;
     if (wish->offset >= size || wish->length <= 0)
@@ -170,7 +173,7 @@ static int capture_blocks(struct writing *w, const struct write_wish *wish, bool
         int64_t stop = run_end(w, wish, block, last);
         int64_t to = stop * w->block_bytes < size ? stop * w->block_bytes : size;
         *more = true;
-        TRY(capture_run(w, wish->fd, block * w->block_bytes, to, err));
+        TRY(capture_run(fs, w, wish->fd, block * w->block_bytes, to, err));
         for (; block < stop; block++)
             w->captured[block / 8] |= (uint8_t)(1u << (block % 8));
         block = run_begin(w, wish, block, last);
@@ -243,13 +246,8 @@ static int keep_blocks(struct fusefs *fs, struct writing *w, const struct write_
                        struct error *err)
 {
     bool more = false;
-    struct stat before;
-    struct stat after;
     TRY(vault_room(fs->vault, err));
-    int r = fstat(w->blocks, &before);
-    TRY(capture_blocks(w, wish, &more, err));
-    if (more && r == 0 && fstat(w->blocks, &after) == 0)
-        vault_grew(fs->vault, after.st_size - before.st_size);
+    TRY(capture_blocks(fs, w, wish, &more, err));
     return more ? journal_write_kept(fs->journal, w->version, false, err) : 0;
 }
 

@@ -85,15 +85,18 @@ static ssize_t append(int fd, unsigned char *header, const void *data, uint32_t 
     return n;
 }
 
+/* The last bytes of a file. */
+static int take_back(int fd, off_t bytes)
+{
+    struct stat st;
+    return fstat(fd, &st) < 0 ? -1 : ftruncate(fd, st.st_size - bytes);
+}
+
 int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, struct error *err)
 {
     unsigned char header[RECORD_HEADER];
-    struct stat st;
-
     if (offset < 0 || bytes > RECORD_MAX || offset > INT64_MAX - bytes)
         return error_set(err, EINVAL, "keep %u bytes at %" PRId64, bytes, offset);
-    if (fstat(fd, &st) < 0)
-        return error_set(err, errno, "keep a block in the vault");
     int r = FAULT_ERROR("vault_block");
     if (r < 0)
         return vault_error(err, -r, 0);
@@ -103,7 +106,7 @@ int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, s
     if (n == (ssize_t)(RECORD_HEADER + (size_t)bytes))
         return 0;
     int code = n < 0 ? errno : ENOSPC;
-    if (ftruncate(fd, st.st_size) < 0) /* else a torn record would stand before whole ones */
+    if (n > 0 && take_back(fd, n) < 0) /* else a torn record would stand before whole ones */
         return error_set(err, EIO, "take a torn block back out of the vault");
     return vault_error(err, code, 0);
 }

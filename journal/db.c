@@ -464,6 +464,28 @@ int stmt_columns(struct stmt *s)
     return sqlite3_column_count(s->handle);
 }
 
+/* ---- one number ---- */
+
+static int step_number(struct stmt *q, int64_t *out, struct error *err)
+{
+    int r = stmt_step(q, err);
+    *out = r == 1 ? stmt_int(q, 0) : 0;
+    return r < 0 ? r : 0;
+}
+
+int db_number(struct db *db, const char *sql, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
+    return step_number(&q, out, err);
+}
+
+int db_number_of(struct db *db, const char *sql, int64_t value, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
+    stmt_bind_int(&q, 1, value);
+    return step_number(&q, out, err);
+}
+
 /* ---- transactions ---- */
 
 int transaction_begin(struct db *db, struct transaction *t, struct error *err)

@@ -37,8 +37,7 @@ static int store(struct gc *g, struct tombstone *t, struct error *err)
 {
     CLEANUP(transaction_rollback) struct transaction tx = {0};
     TRY(transaction_begin(g->db, &tx, err));
-    TRY(gc_number(g->db, "SELECT max(id) FROM event WHERE op = ?1 AND ?2 = 0", OP_GC, 0, &t->event,
-                  err));
+    TRY(db_number_of(g->db, "SELECT max(id) FROM event WHERE op = ?1", OP_GC, &t->event, err));
     if (t->event == 0)
         return error_say(err, EIO, "what would go could not be recorded, so nothing went");
     TRY(tombstone_store(g->db, t, err));
@@ -64,7 +63,7 @@ static int wait_for_seal(struct gc *g, const struct tombstone *t, struct error *
         if (!journal_hurry_seal(g->journal))
             return lacks_key(err);
         TRY(gc_may_go_on(g, err));
-        TRY(gc_number(g->db, "SELECT max(tombstone) FROM seal WHERE ?1 = ?2", 0, 0, &sealed, err));
+        TRY(db_number(g->db, "SELECT max(tombstone) FROM seal", &sealed, err));
         if (sealed >= t->id)
             return 0;
         nanosleep(&moment, NULL);

@@ -144,8 +144,7 @@ static int give_back_pages(struct gc *g, struct error *err)
     while (left > 0 && left != before) {
         before = left;
         TRY(db_exec(g->db, "PRAGMA incremental_vacuum(" PAGES_AT_ONCE ")", err));
-        TRY(gc_number(g->db, "SELECT freelist_count FROM pragma_freelist_count WHERE ?1 = ?2", 0, 0,
-                      &left, err));
+        TRY(db_number(g->db, "SELECT freelist_count FROM pragma_freelist_count", &left, err));
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "journal/budget.h"
 #include "journal/gc_part.h"
+#include "journal/meta.h"
 #include "journal/schema.h"
 #include "journal/vault_pack.h"
 
@@ -16,24 +17,6 @@ struct batch {
     uint64_t versions[BATCH];
     size_t count;
 };
-
-static int read_cursor(struct gc *g, uint64_t *out, struct error *err)
-{
-    int64_t value = 0;
-    TRY(gc_number(g->db, "SELECT value FROM meta WHERE key = 'packed' AND ?1 = ?2", 0, 0, &value,
-                  err));
-    *out = (uint64_t)value;
-    return 0;
-}
-
-static int write_cursor(struct gc *g, uint64_t version, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(g->db, "INSERT INTO meta(key, value) VALUES('packed', ?1)"
-                                    " ON CONFLICT(key) DO UPDATE SET value = excluded.value");
-    stmt_bind_int(&q, 1, (int64_t)version);
-    return stmt_run(&q, err);
-}
 
 /* The next copies and blocks of events before `event` that have ended. */
 static int next_batch(struct gc *g, uint64_t behind, int64_t event, struct batch *out,
@@ -125,11 +108,13 @@ int gc_pack(struct gc *g, bool dry_run, struct error *err)
     struct batch b = {.count = BATCH};
     uint64_t done = 0;
     int64_t event = 0;
+    int64_t cursor = 0;
     bool go_on = g->limits->pack_after_s > 0;
     if (!go_on)
         return 0;
     TRY(gc_event_since(g, g->limits->pack_after_s, &event, err));
-    TRY(read_cursor(g, &done, err));
+    TRY(meta_get(g->db, "packed", &cursor, err));
+    done = (uint64_t)cursor;
     while (go_on && b.count == BATCH) {
         uint64_t from = done;
         TRY(next_batch(g, done, event, &b, err));
@@ -138,7 +123,7 @@ int gc_pack(struct gc *g, bool dry_run, struct error *err)
         else
             go_on = pack_batch(g, &b, &done);
         if (!dry_run && done > from)
-            TRY(write_cursor(g, done, err));
+            TRY(meta_set(g->db, "packed", (int64_t)done, err));
     }
     return 0;
 }

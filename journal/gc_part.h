@@ -31,7 +31,5 @@ MUST_USE int gc_may_go_on(struct gc *g, struct error *err);
 MUST_USE int gc_check_undos(struct gc *g, struct error *err);
 /* The first event that is not older than so many seconds. */
 MUST_USE int gc_event_since(struct gc *g, uint64_t seconds, int64_t *out, struct error *err);
-MUST_USE int gc_number(struct db *db, const char *sql, int64_t a, int64_t b, int64_t *out,
-                       struct error *err);
 
 #endif

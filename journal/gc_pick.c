@@ -24,21 +24,11 @@ struct bounds {
     uint64_t count;
 };
 
-int gc_number(struct db *db, const char *sql, int64_t a, int64_t b, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
-    stmt_bind_int(&q, 1, a);
-    stmt_bind_int(&q, 2, b);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
 int gc_check_undos(struct gc *g, struct error *err)
 {
     int64_t planned = 0;
-    TRY(gc_number(g->db, "SELECT count(*) FROM undo WHERE state = ?1 AND ?2 = 0", UNDO_PLANNED, 0,
-                  &planned, err));
+    TRY(db_number_of(g->db, "SELECT count(*) FROM undo WHERE state = ?1", UNDO_PLANNED, &planned,
+                     err));
     if (planned == 0)
         return 0;
     return error_say(
@@ -80,8 +70,7 @@ static int event_at(struct gc *g, int64_t time, int64_t *out, struct error *err)
 {
     int64_t low = 1;
     int64_t high = 0;
-    TRY(gc_number(g->db, "SELECT ifnull(max(id), 0) + 1 FROM event WHERE ?1 = ?2", 0, 0, &high,
-                  err));
+    TRY(db_number(g->db, "SELECT ifnull(max(id), 0) + 1 FROM event", &high, err));
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         int64_t id = 0;
@@ -115,17 +104,17 @@ static int floor_of_sessions(struct gc *g, int64_t *floor, struct error *err)
     int64_t event = 0;
     if (g->limits->keep_sessions == 0)
         return 0;
-    TRY(gc_number(g->db,
-                  "SELECT min(id) FROM (SELECT id FROM session WHERE backend <> 'mount'"
-                  " ORDER BY id DESC LIMIT ?1) WHERE ?2 = 0",
-                  g->limits->keep_sessions > INT64_MAX ? INT64_MAX
-                                                       : (int64_t)g->limits->keep_sessions,
-                  0, &session, err));
+    TRY(db_number_of(g->db,
+                     "SELECT min(id) FROM (SELECT id FROM session WHERE backend <> 'mount'"
+                     " ORDER BY id DESC LIMIT ?1)",
+                     g->limits->keep_sessions > INT64_MAX ? INT64_MAX
+                                                          : (int64_t)g->limits->keep_sessions,
+                     &session, err));
     /* of all of them: the oldest may have done nothing, or later than the others */
-    TRY(gc_number(g->db,
-                  "SELECT min((SELECT min(id) FROM event WHERE session = s.id)) FROM session s"
-                  " WHERE s.id >= ?1 AND s.backend <> 'mount' AND ?2 = 0",
-                  session, 0, &event, err));
+    TRY(db_number_of(g->db,
+                     "SELECT min((SELECT min(id) FROM event WHERE session = s.id)) FROM session s"
+                     " WHERE s.id >= ?1 AND s.backend <> 'mount'",
+                     session, &event, err));
     lower(floor, event);
     return 0;
 }
@@ -150,8 +139,7 @@ static int find_floor(struct gc *g, int64_t *floor, struct error *err)
     *floor = INT64_MAX;
     TRY(floor_of_sessions(g, floor, err));
     TRY(floor_of_alive(g, floor, err));
-    TRY(gc_number(g->db, "SELECT min(id) FROM event WHERE outcome = 3 AND ?1 = ?2", 0, 0, &event,
-                  err));
+    TRY(db_number(g->db, "SELECT min(id) FROM event WHERE outcome = 3", &event, err));
     lower(floor, event);
     if (g->limits->keep_age_s) {
         TRY(gc_event_since(g, g->limits->keep_age_s, &event, err));
@@ -173,12 +161,25 @@ static int events_beyond(struct gc *g, int64_t *out, struct error *err)
         *out = event - 1;
     }
     if (g->limits->events_count && g->limits->events_count < INT64_MAX) {
-        TRY(gc_number(g->db, "SELECT id FROM event WHERE ?2 = 0 ORDER BY id DESC LIMIT 1 OFFSET ?1",
-                      (int64_t)g->limits->events_count, 0, &newest, err));
+        TRY(db_number_of(g->db, "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?1",
+                         (int64_t)g->limits->events_count, &newest, err));
         if (newest > *out)
             *out = newest;
     }
     return 0;
+}
+
+/* From `first` on, but for the last one of all; 0: none. */
+static int last_seal(struct gc *g, int64_t first, int64_t event, int64_t *out, struct error *err)
+{
+    CLEANUP(stmt_done)
+    struct stmt q = db_query(g->db, "SELECT max(id) FROM seal WHERE event <= ?1 AND id >= ?2"
+                                    " AND id < (SELECT max(id) FROM seal)");
+    stmt_bind_int(&q, 1, event);
+    stmt_bind_int(&q, 2, first);
+    int r = stmt_step(&q, err);
+    *out = r == 1 ? stmt_int(&q, 0) : 0;
+    return r < 0 ? r : 0;
 }
 
 /* Whole seals go, and never the last one, so that the newest events and numbers stay. */
@@ -190,21 +191,16 @@ static int pick_events(struct gc *g, struct bounds *b, struct tombstone *t, stru
     TRY(events_beyond(g, &beyond, err));
     if (beyond >= b->floor)
         beyond = b->floor - 1;
-    TRY(gc_number(g->db, "SELECT ifnull(max(seal), 0) + 1 FROM gone WHERE part = ?1 AND ?2 = 0",
-                  PART_EVENT, 0, &first, err));
-    TRY(gc_number(g->db,
-                  "SELECT max(id) FROM seal WHERE event <= ?1 AND id > ?2 - 1"
-                  " AND id < (SELECT max(id) FROM seal)",
-                  beyond, first, &last, err));
+    TRY(db_number_of(g->db, "SELECT ifnull(max(seal), 0) + 1 FROM gone WHERE part = ?1", PART_EVENT,
+                     &first, err));
+    TRY(last_seal(g, first, beyond, &last, err));
     if (last < first)
         return 0;
     t->first_seal = first;
     t->last_seal = last;
-    TRY(gc_number(g->db, "SELECT event FROM seal WHERE id = ?1 AND ?2 = 0", last, 0, &b->events,
-                  err));
+    TRY(db_number_of(g->db, "SELECT event FROM seal WHERE id = ?1", last, &b->events, err));
     int64_t count = 0;
-    TRY(gc_number(g->db, "SELECT count(*) FROM event WHERE id <= ?1 AND ?2 = 0", b->events, 0,
-                  &count, err));
+    TRY(db_number_of(g->db, "SELECT count(*) FROM event WHERE id <= ?1", b->events, &count, err));
     t->events = (uint64_t)count;
     g->result->last_event = (uint64_t)b->events;
     return 0;
@@ -279,8 +275,8 @@ static int measure_vault(struct gc *g, struct bounds *b, struct error *err)
     int r = vault_used(g->vault, &b->bytes) ? 0 : vault_usage(g->vault, &b->bytes, &b->count);
     if (r < 0)
         return error_set(err, -r, "measure the vault");
-    TRY(gc_number(g->db, "SELECT count(*) FROM version WHERE state = ?1 AND ?2 = 0", VERSION_KEPT,
-                  0, &count, err));
+    TRY(db_number_of(g->db, "SELECT count(*) FROM version WHERE state = ?1", VERSION_KEPT, &count,
+                     err));
     b->count = (uint64_t)count;
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "journal/base/log.h"
 #include "journal/base/thread.h"
 #include "journal/journal.h"
+#include "journal/meta.h"
 #include "journal/schema.h"
 
 #define FOUND_MOST 256
@@ -413,14 +414,10 @@ static void *hasher_main(void *context)
 static int open_journal(struct hasher *h, struct error *err)
 {
     TRY(db_open_in(h->root, DB_READ, &h->db, err));
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(h->db, "SELECT value FROM meta WHERE key = 'hashed'");
-    int r = stmt_step(&q, err);
-    if (r == 1)
-        h->cursor = stmt_int(&q, 0);
+    TRY(meta_get(h->db, "hashed", &h->cursor, err));
     h->done = h->cursor;
     h->stored = h->cursor;
-    return r < 0 ? r : 0;
+    return 0;
 }
 
 static int start_thread(struct hasher *h, struct error *err)
@@ -507,10 +504,7 @@ static int store_all(struct db *db, const struct found *found, size_t count, int
     TRY(transaction_begin(db, &t, err));
     for (size_t i = 0; i < count; i++)
         TRY(store_one(db, &found[i], err));
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "INSERT OR REPLACE INTO meta(key, value) VALUES('hashed', ?1)");
-    stmt_bind_int(&q, 1, done);
-    TRY(stmt_run(&q, err));
+    TRY(meta_set(db, "hashed", done, err));
     return transaction_commit(&t, err);
 }
 

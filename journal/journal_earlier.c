@@ -10,6 +10,7 @@
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
 #include "journal/journal_part.h"
+#include "journal/meta.h"
 #include "journal/recover.h"
 
 #define NUMBER_MAX (INT64_MAX / 4) /* beyond any that was ever given */
@@ -17,33 +18,12 @@
 /* A query for one number, which a sound journal has below NUMBER_MAX. */
 static int number(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
-    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
-    int r = stmt_step(&q, err);
-    TRY(r);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
+    TRY(db_number(db, sql, out, err));
     if (*out < 0 || *out > NUMBER_MAX)
         return error_say(err, EBADMSG,
                          "the journal is damaged: it holds an impossible number; keep a "
                          "copy of .ccfs before anything else");
     return 0;
-}
-
-static int meta_get(struct db *db, const char *key, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = ?1");
-    stmt_bind_text(&q, 1, key);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
-static int meta_set(struct db *db, const char *key, int64_t value, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)");
-    stmt_bind_text(&q, 1, key);
-    stmt_bind_int(&q, 2, value);
-    return stmt_run(&q, err);
 }
 
 /* "clean": the run ended in order, and this is the next version's number.  "running": it began with

@@ -14,8 +14,8 @@
 /* ---- threads of our own ---- */
 
 /* Before the writer drains: refusals older than a second go, all of them where they would be in the
- * way.  Where SQLite's stores into its mapped index are refused for want of room, it never comes to ask
- * for some. */
+ * way.  Where SQLite's stores into its mapped index are refused for want of room, it never comes to
+ * ask for some. */
 static void before_drain(void *context)
 {
     struct journal *j = context;
@@ -76,15 +76,6 @@ static int memory_make(struct journal *j, struct error *err)
     j->notes = notes_new();
     j->actors = actors_new(journal_record_actor, j);
     return j->notes && j->actors ? 0 : error_set(err, ENOMEM, "open the journal");
-}
-
-static int last_time(struct db *db, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "SELECT time FROM event ORDER BY id DESC LIMIT 1");
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
 }
 
 /* From the last thing that an earlier run recorded to now nobody looked. */
@@ -160,7 +151,7 @@ int journal_open(int root, struct journal **out, struct error *err)
     TRY(parts_open(j, root, err));
     TRY(journal_recover(j, err));
     TRY(sealer_open(j->db, &j->sealer, err));
-    TRY(last_time(j->db, &last, err));
+    TRY(db_number(j->db, "SELECT time FROM event ORDER BY id DESC LIMIT 1", &last, err));
     note_gap(j, last);
     TRY(writer_start(j->writer, err));
     TRY(durable_start(j->durable, err));

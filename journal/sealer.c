@@ -9,6 +9,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
+#include "journal/meta.h"
 
 #define AT_ONCE 4 /* seals in a row before the writer looks at its queue again */
 
@@ -28,14 +29,6 @@ static int64_t monotonic_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return clock_ns(t);
-}
-
-static int one_number(struct db *db, const char *sql, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
 }
 
 /* Only after a crash something is open: then all seals are gone through. */
@@ -58,7 +51,7 @@ static int load(struct sealer *s, struct error *err)
     TRY(find_open(s, err));
     s->looked_ns = monotonic_ns();
     atomic_store(&s->lacks_key, s->last.is_signed);
-    return one_number(s->reader.db, "SELECT ifnull(max(id), 0) FROM session", &s->earlier, err);
+    return db_number(s->reader.db, "SELECT ifnull(max(id), 0) FROM session", &s->earlier, err);
 }
 
 int sealer_open(struct db *db, struct sealer **out, struct error *err)
@@ -195,14 +188,6 @@ static void add_marks(struct seal *next, const struct seal_rows *rows)
         strbuf_add(&next->marks, seal_mark(&rows->list[i]), SEAL_MARK_BYTES);
 }
 
-static int name_last(struct db *db, int64_t id, struct error *err)
-{
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "INSERT OR REPLACE INTO meta(key, value) VALUES('sealed', ?1)");
-    stmt_bind_int(&q, 1, id);
-    return stmt_run(&q, err);
-}
-
 /* 1: sealed, 0: there was nothing to seal. */
 static int seal_one(struct sealer *s, bool whole, struct error *err)
 {
@@ -222,7 +207,7 @@ static int seal_one(struct sealer *s, bool whole, struct error *err)
     add_marks(&next, &rows);
     TRY(sign(s, &next, &rows, err));
     TRY(seal_store(s->reader.db, &next, err));
-    TRY(name_last(s->reader.db, next.id, err));
+    TRY(meta_set(s->reader.db, "sealed", next.id, err));
     TRY(transaction_commit(&t, err));
     FAULT_POINT("sealed");
     struct seal old = s->last;
@@ -251,7 +236,7 @@ static int is_due(struct sealer *s, bool *due, struct error *err)
     *due = now - s->looked_ns >= SEAL_SECONDS * NS_PER_S;
     if (*due)
         s->looked_ns = now;
-    TRY(one_number(s->reader.db, "SELECT ifnull(max(id), 0) FROM event", &newest, err));
+    TRY(db_number(s->reader.db, "SELECT ifnull(max(id), 0) FROM event", &newest, err));
     int64_t sealed = s->last.id ? s->last.last[PART_EVENT] : 0;
     *due |= newest >= SEAL_EVENTS && newest - SEAL_EVENTS >= sealed;
     return 0;

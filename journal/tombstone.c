@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "journal/base/clock.h"
+#include "journal/meta.h"
 #include "journal/schema.h"
 
 void tombstone_release(struct tombstone *t)
@@ -25,14 +26,6 @@ bool tombstone_names(const struct tombstone *t, uint64_t version)
 }
 
 /* ---- storing ---- */
-
-static int next_number(struct db *db, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT ifnull(max(id), 0) + 1 FROM tombstone");
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 1;
-    return r < 0 ? r : 0;
-}
 
 static void bind_seals(struct stmt *q, const struct tombstone *t)
 {
@@ -63,7 +56,7 @@ static int insert(struct db *db, const struct tombstone *t, struct error *err)
 
 int tombstone_store(struct db *db, struct tombstone *t, struct error *err)
 {
-    TRY(next_number(db, &t->id, err));
+    TRY(db_number(db, "SELECT ifnull(max(id), 0) + 1 FROM tombstone", &t->id, err));
     t->time = clock_now_ns();
     TRY(insert(db, t, err));
     CLEANUP(stmt_done)
@@ -74,11 +67,7 @@ int tombstone_store(struct db *db, struct tombstone *t, struct error *err)
 
 int tombstone_unfinished(struct db *db, int64_t *id, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = 'dropping'");
-    int r = stmt_step(&q, err);
-    *id = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
+    return meta_get(db, "dropping", id, err);
 }
 
 int tombstone_finish(struct db *db, struct error *err)

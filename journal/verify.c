@@ -12,6 +12,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/journal.h"
+#include "journal/meta.h"
 #include "journal/verify_part.h"
 
 struct chain {
@@ -26,14 +27,6 @@ static void chain_release(struct chain *c)
 {
     seal_release(&c->before);
     seal_open_release(&c->open);
-}
-
-static int one_number(struct db *db, const char *sql, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
 }
 
 static int64_t first_event(const struct chain *c)
@@ -216,12 +209,11 @@ static void check_end(struct verify *v, const struct chain *c)
 
 static int count_unsealed(struct verify *v, const struct chain *c, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(v->db, "SELECT count(*) FROM event WHERE id > ?1");
-    stmt_bind_int(&q, 1, c->before.last[PART_EVENT]);
-    int r = stmt_step(&q, err);
-    v->result->unsealed = c->open.events.count + (r == 1 ? (uint64_t)stmt_int(&q, 0) : 0);
-    return r < 0 ? r : 0;
+    int64_t behind = 0;
+    TRY(db_number_of(v->db, "SELECT count(*) FROM event WHERE id > ?1", c->before.last[PART_EVENT],
+                     &behind, err));
+    v->result->unsealed = c->open.events.count + (uint64_t)behind;
+    return 0;
 }
 
 /* The named seal is read first: a running daemon only adds. */
@@ -230,7 +222,7 @@ static int check_chain(struct verify *v, struct error *err)
     CLEANUP(chain_release) struct chain c = {.before = SEAL_NONE};
     int64_t behind = INT64_MIN;
     int r = 1;
-    TRY(one_number(v->db, "SELECT value FROM meta WHERE key = 'sealed'", &c.named, err));
+    TRY(meta_get(v->db, "sealed", &c.named, err));
     TRY(verify_gone_load(v, err));
     while (r == 1)
         r = step(v, &c, &behind, err);

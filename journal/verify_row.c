@@ -10,16 +10,6 @@
 
 /* ---- words ---- */
 
-static int number_for(struct verify *v, const char *sql, int64_t id, int64_t *out,
-                      struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(v->db, sql);
-    stmt_bind_int(&q, 1, id);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
 /* The first event that a row has to do with; 0: none. */
 static int event_of(struct verify *v, enum seal_part part, int64_t id, int64_t *out,
                     struct error *err)
@@ -27,18 +17,18 @@ static int event_of(struct verify *v, enum seal_part part, int64_t id, int64_t *
     switch (part) {
     case PART_SESSION:
     case PART_SESSION_END:
-        return number_for(v, "SELECT min(id) FROM event WHERE session = ?1", id, out, err);
+        return db_number_of(v->db, "SELECT min(id) FROM event WHERE session = ?1", id, out, err);
     case PART_PROC:
-        return number_for(v, "SELECT min(id) FROM event WHERE proc = ?1", id, out, err);
+        return db_number_of(v->db, "SELECT min(id) FROM event WHERE proc = ?1", id, out, err);
     case PART_PATH:
-        return number_for(v, "SELECT min(id) FROM event WHERE path = ?1 OR path2 = ?1", id, out,
-                          err);
+        return db_number_of(v->db, "SELECT min(id) FROM event WHERE path = ?1 OR path2 = ?1", id,
+                            out, err);
     case PART_HASH:
-        return number_for(v, "SELECT event FROM hash WHERE id = ?1", id, out, err);
+        return db_number_of(v->db, "SELECT event FROM hash WHERE id = ?1", id, out, err);
     case PART_TOMBSTONE:
-        return number_for(v, "SELECT event FROM tombstone WHERE id = ?1", id, out, err);
+        return db_number_of(v->db, "SELECT event FROM tombstone WHERE id = ?1", id, out, err);
     case PART_TAKEN:
-        return number_for(v, "SELECT undo FROM taken WHERE id = ?1", id, out, err);
+        return db_number_of(v->db, "SELECT undo FROM taken WHERE id = ?1", id, out, err);
     default:
         *out = id;
         return 0;

@@ -68,15 +68,6 @@ static int version_next(struct verify *v, uint64_t behind, struct kept_version *
 
 /* ---- one that is not there ---- */
 
-static int state_now(struct verify *v, uint64_t version, int64_t *out, struct error *err)
-{
-    CLEANUP(stmt_done) struct stmt q = db_query(v->db, "SELECT state FROM version WHERE id = ?1");
-    stmt_bind_int(&q, 1, (int64_t)version);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
 static bool step_moves(struct stmt *q, uint64_t version)
 {
     CLEANUP(arena_release) struct arena memory = ARENA_EMPTY;
@@ -104,7 +95,9 @@ static int check_absent(struct verify *v, const struct kept_version *k, struct e
     int r = is_being_returned(v, k->id, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    TRY(state_now(v, k->id, &state, err)); /* it may have been returned meanwhile */
+    /* it may have been returned meanwhile */
+    TRY(db_number_of(v->db, "SELECT state FROM version WHERE id = ?1", (int64_t)k->id, &state,
+                     err));
     if (state == VERSION_KEPT && !verify_gone_is_going(v, k->id))
         verify_tell(v, k->event,
                     "what event #%" PRId64 " destroyed is missing from the vault (version %" PRIx64
@@ -313,12 +306,13 @@ static void stray_check(void *context, uint64_t version)
 /* While a run lasts, or was cut off, its newest versions may be ahead of the journal. */
 static int first_unrecorded(struct verify *v, uint64_t *out, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt q = db_query(v->db, "SELECT value FROM meta WHERE key = 'running' AND NOT EXISTS"
-                                    " (SELECT 1 FROM meta WHERE key = 'clean')");
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? (uint64_t)stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
+    int64_t running = 0;
+    TRY(db_number(v->db,
+                  "SELECT value FROM meta WHERE key = 'running' AND NOT EXISTS"
+                  " (SELECT 1 FROM meta WHERE key = 'clean')",
+                  &running, err));
+    *out = (uint64_t)running;
+    return 0;
 }
 
 static int check_strays(struct verify *v, struct error *err)

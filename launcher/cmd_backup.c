@@ -24,7 +24,6 @@ static const struct cli_verb verb = {
 
 static int print_json(const struct backup_result *result, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     CLEANUP(json_free) struct json *j = json_new();
     json_bytes(j, "file", result->file, strlen(result->file));
     json_text(j, "sha256", result->sha256);
@@ -33,9 +32,7 @@ static int print_json(const struct backup_result *result, struct error *err)
     json_uint(j, "rebuilt", result->rebuilt);
     json_uint(j, "as_is", result->as_is);
     json_uint(j, "left_out", result->left_out);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static void print_as_is(const struct backup_result *result)

@@ -154,10 +154,7 @@ static int print_json(struct diff *diff, const struct difference *d, enum kind k
     else
         json_null(j, "diff");
     json_text(j, "error", unknown ? d->trouble.message : NULL);
-    strbuf_clear(&diff->line);
-    TRY(json_line(j, &diff->line, diff->err));
-    fputs(strbuf_text(&diff->line), diff->pager.out);
-    return 0;
+    return json_print(j, diff->pager.out, diff->err);
 }
 
 /* ---- for people ---- */

@@ -187,7 +187,6 @@ static void print_done(const struct request *q)
 static int print_json(const struct request *q, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     const struct gc_result *d = &q->done;
     json_bool(j, "dry_run", q->dry_run);
     json_uint(j, "versions", d->versions);
@@ -203,9 +202,7 @@ static int print_json(const struct request *q, struct error *err)
         json_uint(j, "event", d->event);
     else
         json_null(j, "event");
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 int cmd_gc(struct cli *cli, int argc, char **argv)

@@ -86,7 +86,6 @@ static void row_of(const struct cJSON *image, struct image_row *out)
 
 static int print_json(const struct image_row *row, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     CLEANUP(json_free) struct json *j = json_new();
     json_text(j, "name", row->name);
     json_text(j, "id", row->id);
@@ -94,9 +93,7 @@ static int print_json(const struct image_row *row, struct error *err)
     json_text(j, "claude", row->client);
     json_uint(j, "bytes", row->bytes);
     json_uint(j, "made", row->made);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static void print_row(const struct image_row *row)

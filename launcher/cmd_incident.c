@@ -235,16 +235,13 @@ static void print_next(const struct incident *i, const struct archive *a)
 static int print_json(const struct incident *i, const struct archive *a, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     if (a->there) {
         json_bytes(j, "archive", a->place.path, strlen(a->place.path));
         json_text(j, "sha256", a->sha256);
         json_uint(j, "bytes", a->bytes);
     }
     incident_report(i, j);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static int print(const struct incident *i, const struct request *request, const struct archive *a,

@@ -85,9 +85,7 @@ static int print_result(const struct putback *result, const char *to, bool as_js
     json_bytes(j, "to", to, strlen(to));
     json_uint(j, "restored", result->restored);
     json_uint(j, "failed", result->failed);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 /* Exit code, or -errno. */

@@ -54,14 +54,11 @@ static int drop(const struct workspace *w, const char *name, bool as_json, struc
 
 static int print_json(const struct secret *s, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     CLEANUP(json_free) struct json *j = json_new();
     json_text(j, "name", s->name);
     json_uint(j, "bytes", s->bytes);
     json_int(j, "changed", s->changed);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static void add_age(struct strbuf *out, int64_t ns)

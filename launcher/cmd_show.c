@@ -413,9 +413,7 @@ static int show_json(const struct event *e, void *context)
     CLEANUP(json_free) struct json *j = json_new();
     event_json_fill(j, e);
     TRY(put_ancestors(show, j, e->actor.parent));
-    TRY(json_line(j, &show->line, show->err));
-    fputs(strbuf_text(&show->line), stdout);
-    return 0;
+    return json_print(j, stdout, show->err);
 }
 
 static int show_one(struct cli *cli, uint64_t id, bool json, struct error *err)

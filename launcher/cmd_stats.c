@@ -30,7 +30,6 @@ struct stats {
 
 static int print_json(const struct usage *s, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     CLEANUP(json_free) struct json *j = json_new();
     json_uint(j, "cpu_percent", (uint64_t)(s->cpu_percent + 0.5));
     json_uint(j, "memory", s->memory);
@@ -38,9 +37,7 @@ static int print_json(const struct usage *s, struct error *err)
     json_uint(j, "processes", s->processes);
     json_uint(j, "received", s->received);
     json_uint(j, "sent", s->sent);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static void print_row(struct stats *stats, const struct usage *s)

@@ -317,7 +317,6 @@ static void json_undo(struct json *j, const struct undo_unfinished *undo)
 static int print_json(struct status *s, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     json_text(j, "workspace", s->workspace.path);
     json_mount(j, s);
     json_sessions(j, s);
@@ -327,9 +326,7 @@ static int print_json(struct status *s, struct error *err)
     json_uint(j, "vault_budget", s->config.retention.vault_bytes);
     json_undo(j, &s->undo);
     json_text(j, "limits", cgroup_kind());
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

@@ -229,7 +229,6 @@ static void json_problems(struct json *j, const struct verification *v)
 static int print_json(const struct verification *v, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     char key[FINGERPRINT_TEXT] = "";
     const struct verify_result *r = &v->result;
     if (r->is_signed)
@@ -248,9 +247,7 @@ static int print_json(const struct verification *v, struct error *err)
     json_last_seal(j, r);
     json_uint(j, "problem_count", r->problems);
     json_problems(j, v);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 int cmd_verify(struct cli *cli, int argc, char **argv)

@@ -22,16 +22,13 @@ static void json_said(struct json *j, const char *key, const char *text)
 static int print_json(const struct scan_finding *f, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     json_text(j, "severity", severity_words[f->severity]);
     json_said(j, "id", f->id);
     json_said(j, "package", f->package);
     json_said(j, "installed", f->installed);
     json_said(j, "fixed", f->fixed);
     json_text(j, "scanner", f->scanner);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 /* ---- for people ---- */

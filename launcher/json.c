@@ -135,3 +135,11 @@ int json_line(struct json *j, struct strbuf *out, struct error *err)
     cJSON_free(line);
     return out->failed ? error_say(err, ENOMEM, "no memory for a line of JSON") : 0;
 }
+
+int json_print(struct json *j, FILE *out, struct error *err)
+{
+    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
+    TRY(json_line(j, &line, err));
+    fputs(strbuf_text(&line), out);
+    return 0;
+}

@@ -1,13 +1,14 @@
 /* json.h - one JSON object on one line; with config.c the door to cJSON.
  *
  * Values go into the innermost object or array that is open; in an array keys are ignored (NULL).
- * Memory that ran out is remembered and told once, by json_line(). */
+ * Memory that ran out is remembered and told once, by json_line() or json_print(). */
 #ifndef LAUNCHER_JSON_H
 #define LAUNCHER_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "journal/base/error.h"
 #include "journal/base/strbuf.h"
@@ -33,5 +34,7 @@ void json_null(struct json *j, const char *key);
 
 /* Appends the object and a \n. */
 MUST_USE int json_line(struct json *j, struct strbuf *out, struct error *err);
+/* The same to a stream; what it could not take is told where it is flushed. */
+MUST_USE int json_print(struct json *j, FILE *out, struct error *err);
 
 #endif

@@ -83,7 +83,6 @@ static int say_nothing_to_do(const struct takeback *back)
 static int print_json(const struct takeback *back, bool applied, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     plan_json(back->plan, j);
     json_bool(j, "applied", applied);
     if (applied) {
@@ -98,9 +97,7 @@ static int print_json(const struct takeback *back, bool applied, struct error *e
     } else {
         json_null(j, "result");
     }
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }
 
 static int print_plan(const struct takeback *back, struct error *err)

@@ -162,7 +162,6 @@ void doctor_print(const struct doctor *d)
 int doctor_print_json(const struct doctor *d, struct error *err)
 {
     CLEANUP(json_free) struct json *j = json_new();
-    CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
     json_bool(j, "sound", doctor_worst(d) != VERDICT_FAIL);
     json_begin_array(j, "checks");
     for (size_t i = 0; i < d->count; i++) {
@@ -175,7 +174,5 @@ int doctor_print_json(const struct doctor *d, struct error *err)
         json_end(j);
     }
     json_end(j);
-    TRY(json_line(j, &line, err));
-    fputs(strbuf_text(&line), stdout);
-    return 0;
+    return json_print(j, stdout, err);
 }

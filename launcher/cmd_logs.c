@@ -39,11 +39,6 @@ static bool show(void *context, int fd, const char *data, size_t bytes)
     return !safe.failed && fd_write_all(fd, strbuf_text(&safe), safe.bytes) == 0;
 }
 
-static bool feed(void *demux, const char *data, size_t bytes)
-{
-    return demux_feed(demux, data, bytes);
-}
-
 static int print(struct cli *cli, const struct logs *logs, struct error *err)
 {
     CLEANUP(target_close) struct target t = TARGET_NONE;
@@ -51,7 +46,7 @@ static int print(struct cli *cli, const struct logs *logs, struct error *err)
     char tail[24] = "all";
     bool escaped[2] = {isatty(STDOUT_FILENO) == 1, isatty(STDERR_FILENO) == 1};
     struct demux demux = {.sink = show, .context = escaped};
-    struct http_request request = {.method = "GET", .sink = feed, .sink_context = &demux};
+    struct http_request request = {.method = "GET", .sink = demux_take, .sink_context = &demux};
     TRY(target_open(cli, &logs->wish, &t, err));
     TRY(pod_look(&t.engine, &t.names, &state, err));
     if (!state.there || !pod_is_of(&state, &t.workspace))

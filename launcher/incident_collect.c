@@ -55,17 +55,12 @@ static bool feed_said(void *evidence, int fd, const char *data, size_t bytes)
     return evidence_feed(evidence, data, bytes);
 }
 
-static bool feed_frames(void *demux, const char *data, size_t bytes)
-{
-    return demux_feed(demux, data, bytes);
-}
-
 static int collect_logs(const struct incident *i, struct evidence *e,
                         const struct incident_session *s, struct error *err)
 {
     struct demux demux = {.sink = feed_said, .context = e};
     struct http_request request = {
-        .method = "GET", .sink = feed_frames, .sink_context = &demux, .timeout_ms = 60000};
+        .method = "GET", .sink = demux_take, .sink_context = &demux, .timeout_ms = 60000};
     TRY(evidence_begin(e, err, "%s/log.txt", s->names.agent));
     TRY(engine_stream(&i->engine, &request, err,
                       "/containers/%s/logs?stdout=1&stderr=1&timestamps=1", s->names.agent));

@@ -36,3 +36,8 @@ bool demux_feed(struct demux *d, const char *data, size_t bytes)
     }
     return true;
 }
+
+bool demux_take(void *demux, const char *data, size_t bytes)
+{
+    return demux_feed(demux, data, bytes);
+}

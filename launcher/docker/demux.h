@@ -22,5 +22,7 @@ struct demux {
 
 /* In pieces as they come.  false: that is no such stream, or the sink had enough. */
 bool demux_feed(struct demux *d, const char *data, size_t bytes);
+/* The same as the sink of an answer, whose context is a struct demux. */
+bool demux_take(void *demux, const char *data, size_t bytes);
 
 #endif

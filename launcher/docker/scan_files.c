@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "journal/base/text.h"
+#include "launcher/docker/container.h"
 #include "launcher/docker/names.h"
 #include "launcher/json.h"
 #include "launcher/tar.h"
@@ -24,8 +25,7 @@ struct container {
 static void container_remove(struct container *c)
 {
     if (c->name[0])
-        (void)!engine_call(c->engine, "DELETE", NULL, NULL, NULL, "/containers/%s?force=1&v=1",
-                           c->name);
+        (void)!container_drop(c->engine, c->name, NULL);
 }
 
 void scan_packages_release(struct scan_packages *p)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 
 void process_tree_release(struct process_tree *t)
 {
@@ -40,9 +41,7 @@ bool process_look(pid_t pid, struct process *out)
 
 static bool add(struct process_tree *t, const struct process *p)
 {
-    struct process *more = t->list;
-    if ((t->count & (t->count - 1)) == 0) /* room is the next power of two */
-        more = realloc(t->list, (t->count ? 2 * t->count : 1) * sizeof *more);
+    struct process *more = list_grown(t->list, t->count, &t->room, sizeof *more);
     if (!more)
         return false;
     t->list = more;

@@ -19,7 +19,7 @@ struct process {
 /* Parents before their children. */
 struct process_tree {
     struct process *list; /* owned; root first */
-    size_t count;
+    size_t count, room;
 };
 /* Empty where root is gone.  *out: process_tree_release(). */
 MUST_USE int process_tree_find(pid_t root, struct process_tree *out, struct error *err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 #include "journal/base/text.h"
 #include "launcher/json.h"
 
@@ -24,7 +25,7 @@ struct piece {
 
 struct redactor {
     struct piece *pieces;
-    size_t piece_count;
+    size_t piece_count, piece_room;
     size_t longest;
     int fd;
     struct strbuf text; /* not yet written */
@@ -60,7 +61,7 @@ static int add_piece(struct redactor *r, const char *name, const char *bytes, si
         return 0;
     if (r->piece_count == PIECES_LIMIT)
         return -E2BIG;
-    struct piece *more = realloc(r->pieces, (r->piece_count + 1) * sizeof *more);
+    struct piece *more = list_grown(r->pieces, r->piece_count, &r->piece_room, sizeof *more);
     char *copy = malloc(count);
     if (more)
         r->pieces = more;

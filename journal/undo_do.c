@@ -135,36 +135,11 @@ static int set_mtime(int fd, int64_t mtime)
     return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-static uint32_t wished_uid(const struct step *step, const struct attr *now)
-{
-    return step->fields & WISH_UID ? step->wish.uid : now->uid;
-}
-
-static uint32_t wished_gid(const struct step *step, const struct attr *now)
-{
-    return step->fields & WISH_GID ? step->wish.gid : now->gid;
-}
-
-static bool owner_differs(const struct step *step, const struct attr *now)
-{
-    return wished_uid(step, now) != now->uid || wished_gid(step, now) != now->gid;
-}
-
-static bool mode_differs(const struct step *step, const struct attr *now)
-{
-    return (step->fields & WISH_MODE) && ((step->wish.mode ^ now->mode) & 07777) != 0;
-}
-
-static bool mtime_differs(const struct step *step, const struct attr *now)
-{
-    return (step->fields & WISH_MTIME) && step->wish.mtime != now->mtime;
-}
-
 /* To give a file away takes root: without, it comes back as the user's own, without setuid bits. */
 static int give_owner(int fd, const struct step *step, const struct attr *now, bool *owned)
 {
-    uint32_t uid = wished_uid(step, now);
-    uint32_t gid = wished_gid(step, now);
+    uint32_t uid = step_wished_uid(step, now);
+    uint32_t gid = step_wished_gid(step, now);
     int r = set_owner(fd, uid, gid);
     *owned = r == 0;
     if (r != -EPERM)
@@ -178,13 +153,13 @@ int wish_apply(int fd, const struct step *step, struct error *err)
     struct attr now;
     int r = attr_read(fd, "", &now);
     bool owned = true;
-    if (r == 0 && owner_differs(step, &now))
+    if (r == 0 && step_owner_differs(step, &now))
         r = give_owner(fd, step, &now, &owned);
     if (r == 0)
         r = attr_read(fd, "", &now); /* a new owner costs the setuid bits */
-    if (r == 0 && mode_differs(step, &now))
+    if (r == 0 && step_mode_differs(step, &now))
         r = set_mode(fd, owned ? step->wish.mode : step->wish.mode & 01777);
-    if (r == 0 && mtime_differs(step, &now))
+    if (r == 0 && step_mtime_differs(step, &now))
         r = set_mtime(fd, step->wish.mtime);
     return r < 0 ? error_set(err, -r, "give %s back its owner, mode and time", step->path) : 0;
 }
@@ -193,7 +168,7 @@ typedef int setter(int fd, const struct step *step, const struct attr *now);
 
 static int reset_owner(int fd, const struct step *step, const struct attr *now)
 {
-    return set_owner(fd, wished_uid(step, now), wished_gid(step, now));
+    return set_owner(fd, step_wished_uid(step, now), step_wished_gid(step, now));
 }
 
 static int reset_mode(int fd, const struct step *step, const struct attr *now)
@@ -213,9 +188,9 @@ static const struct {
     bool (*differs)(const struct step *step, const struct attr *now);
     setter *set;
 } resets[] = {
-    {OP_CHOWN, owner_differs, reset_owner},
-    {OP_CHMOD, mode_differs, reset_mode},
-    {OP_UTIMENS, mtime_differs, reset_mtime},
+    {OP_CHOWN, step_owner_differs, reset_owner},
+    {OP_CHMOD, step_mode_differs, reset_mode},
+    {OP_UTIMENS, step_mtime_differs, reset_mtime},
 };
 
 /* One event for what one call changes. */

@@ -16,6 +16,7 @@
 #include "journal/sealed.h"
 #include "journal/undo_check.h"
 #include "journal/undo_intact.h"
+#include "journal/undo_item.h"
 #include "journal/undo_name.h"
 #include "journal/undo_order.h"
 #include "journal/undo_pick.h"
@@ -248,6 +249,28 @@ static int open_vault(struct maker *m)
     return vault_open(state, &m->vault, m->err);
 }
 
+static bool has_effect(const struct undo_plan *plan)
+{
+    bool found = plan->redone.count > 0;
+    for (size_t i = 0; i < plan->steps.count && !found; i++)
+        found = step_has_effect(&plan->steps.list[i]);
+    return found;
+}
+
+/* What changes nothing is not undone: with no step to take back it could not be redone, and a later
+ * undo of more would miss the folders' times that only these events tell.  An undo that is rolled
+ * back is so in any case. */
+static int settle_effect(struct maker *m)
+{
+    struct undo_plan *plan = m->plan;
+    if (has_effect(plan) || m->pick->aborted)
+        return plan->item_count ? 0 : items_add_times(&m->rewind, m->err);
+    plan->events.count = 0;
+    plan->item_count = 0;
+    plan->steps.count = 0;
+    return 0;
+}
+
 static int make(struct maker *m)
 {
     TRY(db_open_in(m->root, DB_READ, &m->db, m->err));
@@ -271,8 +294,11 @@ static int make(struct maker *m)
         return 0;
     TRY(check_plan(&m->rewind, m->err));
     TRY(name_conflicts(m->plan, m->history, m->err));
-    TRY(order_items(&m->rewind, m->err));
-    return m->plan->conflict_count ? 0 : order_steps(&m->rewind, m->err);
+    TRY(items_make(&m->rewind, m->err));
+    if (m->plan->conflict_count)
+        return 0;
+    TRY(order_steps(&m->rewind, m->err));
+    return settle_effect(m);
 }
 
 /* An undo believes no event that is not what it was when it was sealed, and no plan is forced. */

@@ -9,8 +9,6 @@
 
 #include "journal/undo_rewind.h"
 
-/* What the plan does, for people. */
-MUST_USE int order_items(struct rewind *r, struct error *err);
 /* The steps of a plan without conflicts. */
 MUST_USE int order_steps(struct rewind *r, struct error *err);
 

@@ -11,6 +11,7 @@
  *   undo_check.c    what only the whole shows to be impossible
  *   undo_intact.c   is what the vault keeps still what was kept?
  *   undo_name.c     conflicts, told with the events that they are between
+ *   undo_item.c     what it does, for people
  *   undo_order.c    the difference of two views becomes steps that never collide
  *   undo_apply.c    each step done, as an event of its own
  *   undo_redo.c     which events those were */

@@ -10,6 +10,7 @@
 
 #include "journal/base/list.h"
 #include "journal/undo_place.h"
+#include "journal/undo_tree.h"
 
 #define NUMBERS 24
 #define PARTS 4
@@ -29,6 +30,42 @@ int steps_add(struct steps *s, const struct step *step)
     s->list = list;
     s->list[s->count++] = *step;
     return 0;
+}
+
+/* ---- what it would change ---- */
+
+uint32_t step_wished_uid(const struct step *step, const struct attr *now)
+{
+    return step->fields & WISH_UID ? step->wish.uid : now->uid;
+}
+
+uint32_t step_wished_gid(const struct step *step, const struct attr *now)
+{
+    return step->fields & WISH_GID ? step->wish.gid : now->gid;
+}
+
+bool step_owner_differs(const struct step *step, const struct attr *now)
+{
+    return step_wished_uid(step, now) != now->uid || step_wished_gid(step, now) != now->gid;
+}
+
+bool step_mode_differs(const struct step *step, const struct attr *now)
+{
+    return (step->fields & WISH_MODE) && ((step->wish.mode ^ now->mode) & 07777) != 0;
+}
+
+bool step_mtime_differs(const struct step *step, const struct attr *now)
+{
+    return (step->fields & WISH_MTIME) && step->wish.mtime != now->mtime;
+}
+
+bool step_has_effect(const struct step *step)
+{
+    if (step->kind == STEP_META)
+        return (step->fields & (WISH_XATTRS | WISH_ALL_XATTRS)) ||
+               step_owner_differs(step, &step->attr) || step_mode_differs(step, &step->attr) ||
+               step_mtime_differs(step, &step->attr);
+    return step->kind > STEP_STAGE && step->kind != STEP_ABORTED;
 }
 
 /* ---- numbers ---- */

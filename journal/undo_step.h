@@ -6,6 +6,7 @@
 #ifndef JOURNAL_UNDO_STEP_H
 #define JOURNAL_UNDO_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,16 @@ void step_encode(const struct step *step, struct strbuf *out);
 /* Paths are checked (undo_place.h); strings and blobs are copied into memory.  -EBADMSG: damaged.
  */
 MUST_USE int step_decode(const void *data, size_t bytes, struct arena *memory, struct step *out);
+
+/* What the wish of a step would change in a thing that is like that; its own value where none is
+ * wished. */
+uint32_t step_wished_uid(const struct step *step, const struct attr *now);
+uint32_t step_wished_gid(const struct step *step, const struct attr *now);
+bool step_owner_differs(const struct step *step, const struct attr *now);
+bool step_mode_differs(const struct step *step, const struct attr *now);
+bool step_mtime_differs(const struct step *step, const struct attr *now);
+/* Does it change anything in the tree that it expects? */
+bool step_has_effect(const struct step *step);
 
 /* A version that alone makes a content; the others need what is there now. */
 static inline bool kept_is_whole(uint64_t kept)

@@ -41,6 +41,19 @@ expect 0 undo --actor installer --yes
     fail "something of the installer is left"
 [[ $(<"$mnt/Projects/others") == other ]] || fail "the undo went too far"
 
+# of a file that came and went, the time of its folder is left to put back
+folder_time() {
+    stat -c %y "$raw/Projects"
+}
+was=$(folder_time)
+bash -c 'echo 1 >"$1/short"; rm "$1/short"' guest "$mnt/Projects"
+[[ $(folder_time) != "$was" ]] || fail "the folder's time did not change"
+expect 0 undo --path Projects/short --yes
+said reset
+[[ $(folder_time) == "$was" ]] || fail "the folder's time is not back"
+expect 0 undo --path Projects/short --yes
+said "nothing to undo"
+
 # a zone, without those within it
 echo note >"$mnt/Documentation/note"
 expect 0 history --zone Documentation --json --op create

@@ -1,0 +1,121 @@
+/* A choice of changes that together changed nothing, or nothing but the time of a folder: what has
+ * no effect is no undo, and does not keep a later one from giving all of the tree back. */
+#include "tests/support/mediator.h"
+#include "tests/support/test.h"
+
+static struct mediator given_workspace(void)
+{
+    struct mediator m;
+    mediator_open(&m);
+    do_mkdir(&m, "w");
+    do_mkdir(&m, "w/d");
+    do_create(&m, "w/a", "one\n");
+    do_create(&m, "w/b", "two\n");
+    do_utimens(&m, "w", 1000000000000000007);
+    return m;
+}
+
+/* The folder's time is what the change that stays left; only all three together give it back. */
+static void a_rename_there_and_back_stays_before_one_that_stays(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t first = do_rename(&m, "w/d", "w/c");
+    do_rename(&m, "w/c", "w/d");
+    do_rename(&m, "w/b", "w/a");
+    char *after = tree_look(&m);
+    assert_int_equal(undo_range(&m, first, first + 1), 0);
+    assert_tree(&m, after);
+    uint64_t undo = undo_range(&m, first, 0);
+    assert_tree(&m, before);
+    redo(&m, undo);
+    assert_tree(&m, after);
+    free(before);
+    free(after);
+    mediator_close(&m);
+}
+
+static void a_mode_there_and_back_does_not_hide_a_rename_there_and_back(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t first = do_chmod(&m, "w/a", 0600);
+    do_chmod(&m, "w/a", 0644);
+    do_rename(&m, "w/d", "w/c");
+    do_rename(&m, "w/c", "w/d");
+    do_unlink(&m, "w/b");
+    assert_int_equal(undo_range(&m, first, first + 3), 0);
+    undo_range(&m, first, 0);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
+static void a_folder_gets_its_time_back_when_a_file_came_and_went(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_item *items = NULL;
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t first = do_create(&m, "w/new", "short-lived\n");
+    do_unlink(&m, "w/new");
+    char *after = tree_look(&m);
+    struct undo_plan *plan = plan_range(&m, first, 0);
+    assert_int_equal(undo_plan_items(plan, &items), 1);
+    assert_int_equal(items[0].verb, UNDO_RESET);
+    assert_string_equal(items[0].path, "w");
+    undo_plan_free(&plan);
+    uint64_t undo = undo_range(&m, first, 0);
+    assert_tree(&m, before);
+    redo(&m, undo);
+    assert_tree(&m, after);
+    free(before);
+    free(after);
+    mediator_close(&m);
+}
+
+/* What is told is what was done to things; the time of their folder goes without saying. */
+static void a_folders_time_is_not_told_beside_what_else_comes_back(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_item *items = NULL;
+    (void)state;
+    uint64_t removed = do_unlink(&m, "w/b");
+    struct undo_plan *plan = plan_ids(&m, &removed, 1);
+    assert_int_equal(undo_plan_items(plan, &items), 1);
+    assert_string_equal(items[0].path, "w/b");
+    undo_plan_free(&plan);
+    mediator_close(&m);
+}
+
+static void a_folder_that_somebody_touched_since_keeps_its_time(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_item *items = NULL;
+    (void)state;
+    uint64_t first = do_create(&m, "w/new", "short-lived\n");
+    uint64_t last = do_unlink(&m, "w/new");
+    do_unlink(&m, "w/b");
+    char *after = tree_look(&m);
+    struct undo_plan *plan = plan_range(&m, first, last);
+    assert_int_equal(undo_plan_items(plan, &items), 0);
+    undo_plan_free(&plan);
+    assert_int_equal(undo_range(&m, first, last), 0);
+    assert_tree(&m, after);
+    free(after);
+    mediator_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rename_there_and_back_stays_before_one_that_stays),
+        cmocka_unit_test(a_mode_there_and_back_does_not_hide_a_rename_there_and_back),
+        cmocka_unit_test(a_folder_gets_its_time_back_when_a_file_came_and_went),
+        cmocka_unit_test(a_folders_time_is_not_told_beside_what_else_comes_back),
+        cmocka_unit_test(a_folder_that_somebody_touched_since_keeps_its_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

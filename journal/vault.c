@@ -33,9 +33,13 @@ struct vault {
 
 static int folder_open(int dir, const char *name, struct error *err)
 {
-    if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
-        return error_set(err, errno, "make the vault's folder %s", name);
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(dir, name, flags);
+    if (fd < 0 && errno == ENOENT) { /* only the first time: making one that is there costs more */
+        if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+            return error_set(err, errno, "make the vault's folder %s", name);
+        fd = openat(dir, name, flags);
+    }
     return fd < 0 ? error_set(err, errno, "open the vault's folder %s", name) : fd;
 }
 

@@ -3,7 +3,9 @@
  * but that one, where that is not refused, and undone again; the tree is each time what it was.
  *
  * Of those of two and three a part, in MODEL_PARTS runs (default 8 and 400) all: MODEL_PART=N
- * (default: by the clock) is the one that this run takes. */
+ * (default: by the clock) is the one that this run takes.  A redo reads what all undos before it
+ * took back, so each so many sequences have a workspace of their own, which is verified at its end.
+ */
 #include <time.h>
 
 #include "journal/base/fd.h"
@@ -14,6 +16,7 @@
 #include "tests/support/tree.h"
 
 #define LENGTH_MOST 3
+#define WORDS_A_WORKSPACE 64
 
 static const struct {
     const char *kind;
@@ -119,10 +122,10 @@ static void some_of(const struct stage *s, const struct selection *all)
     }
 }
 
-/* Of those after the last that was asked for. */
+static uint64_t newest; /* that was asked for, of the workspace of now */
+
 static uint64_t newest_event(struct mount *m)
 {
-    static uint64_t newest;
     struct seen *seen = mount_events(m, newest);
     if (seen->count)
         newest = seen->list[seen->count - 1].id;
@@ -185,7 +188,35 @@ static bool next_word(struct word *w)
     return false;
 }
 
-static unsigned words_of(struct mount *m, size_t length, unsigned part, unsigned parts)
+/* ---- workspaces, one after the other ---- */
+
+static int given_workspace(void **state)
+{
+    static void *mount;
+    *state = &mount;
+    return given_mount(&mount);
+}
+
+static int end_of_workspace(void **state)
+{
+    return end_of_mount(*state);
+}
+
+static void assert_sound(struct mount *m)
+{
+    mount_stop(m);
+    assert_verified(m);
+}
+
+static void take_another_workspace(void **mount)
+{
+    assert_sound(*mount);
+    end_of_mount(mount);
+    given_mount(mount);
+    newest = 0;
+}
+
+static unsigned words_of(void **mount, size_t length, unsigned part, unsigned parts)
 {
     struct word w = {.length = length};
     unsigned number = 0;
@@ -193,19 +224,21 @@ static unsigned words_of(struct mount *m, size_t length, unsigned part, unsigned
     do {
         if (number++ % parts != part)
             continue;
+        if (played > 0 && played % WORDS_A_WORKSPACE == 0)
+            take_another_workspace(mount);
         tell(&w);
-        play_word(m, &w, number);
+        play_word(*mount, &w, number);
         played++;
     } while (next_word(&w));
     return played;
 }
 
 /* The parts are by default for a minute at most, on a slow machine with sanitizers. */
-static void part_of(struct mount *m, size_t length, unsigned parts)
+static void part_of(void **mount, size_t length, unsigned parts)
 {
     parts = number_from("MODEL_PARTS", parts);
     unsigned part = number_from("MODEL_PART", (unsigned)time(NULL)) % parts;
-    unsigned played = words_of(m, length, part, parts);
+    unsigned played = words_of(mount, length, part, parts);
     print_message("%zu operations, part %u of %u: %u sequences\n", length, part, parts, played);
 }
 
@@ -226,9 +259,8 @@ static void sequences_of_three_are_taken_back(void **state)
 
 static void all_that_was_recorded_is_sound(void **state)
 {
-    mount_stop(*state);
-    assert_verified(*state);
-    mount_start(*state);
+    void **mount = *state;
+    assert_sound(*mount);
 }
 
 int main(void)
@@ -241,5 +273,5 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    return cmocka_run_group_tests(tests, given_mount, end_of_mount);
+    return cmocka_run_group_tests(tests, given_workspace, end_of_workspace);
 }

@@ -2,6 +2,7 @@
  */
 #include "tests/support/mediator.h"
 
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "journal/base/clock.h"
@@ -402,6 +403,25 @@ uint64_t do_setxattr(struct mediator *m, const char *path, const char *name, con
 uint64_t do_removexattr(struct mediator *m, const char *path, const char *name)
 {
     return change_xattr(m, OP_REMOVEXATTR, path, name, NULL);
+}
+
+/* ---- gc ---- */
+
+void when_gc_is_killed(struct mediator *m, const struct gc_limits *limits, const char *point)
+{
+    journal_close(&m->journal);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct gc_result result;
+        mediator_reopen(m);
+        setenv("CCFS_FAULT", point, 1);
+        (void)!gc_run(m->journal, limits, (struct actor_ref){0}, false, &result, NULL);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
 }
 
 /* ---- looking ---- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "journal/gc.h"
 #include "journal/journal.h"
 #include "journal/undo.h"
 
@@ -50,6 +51,9 @@ uint64_t do_chown(struct mediator *m, const char *path, uid_t uid, gid_t gid);
 uint64_t do_utimens(struct mediator *m, const char *path, int64_t mtime);
 uint64_t do_setxattr(struct mediator *m, const char *path, const char *name, const char *value);
 uint64_t do_removexattr(struct mediator *m, const char *path, const char *name);
+
+/* At a fault point, which the build must have; the journal is closed then. */
+void when_gc_is_killed(struct mediator *m, const struct gc_limits *limits, const char *point);
 
 /* tree_text() of the workspace. */
 char *tree_look(const struct mediator *m);

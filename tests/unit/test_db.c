@@ -3,25 +3,14 @@
 
 #include "journal/db.h"
 #include "journal/schema.h"
-#include "tests/support/test.h"
+#include "tests/support/bare.h"
 
-static char folder[64];
-static int folder_fd;
 static char path[128];
 
-static int make_folder(void **state)
+static int given_a_place(void **state)
 {
-    (void)state;
-    folder_fd = test_folder_make(folder, sizeof folder);
-    snprintf(path, sizeof path, "/proc/self/fd/%d/journal.db", folder_fd);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    close(folder_fd);
-    test_folder_remove(folder);
+    make_folder(state);
+    snprintf(path, sizeof path, "/proc/self/fd/%d/journal.db", root);
     return 0;
 }
 
@@ -43,7 +32,7 @@ static void given_a_database_of_others(const char *sql)
 
 static char *bytes_of_the_file(size_t *bytes)
 {
-    int fd = openat(folder_fd, "journal.db", O_RDONLY);
+    int fd = openat(root, "journal.db", O_RDONLY);
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
     *bytes = (size_t)st.st_size;
@@ -77,7 +66,7 @@ static void a_missing_journal_is_not_made_unless_asked_for(void **state)
     struct error err = ERROR_NONE;
     assert_int_equal(db_open(path, DB_WRITE, &db, &err), -ENOENT);
     assert_int_equal(db_open(path, DB_READ, &db, &err), -ENOENT);
-    assert_false(test_exists(folder_fd, "journal.db"));
+    assert_false(test_exists(root, "journal.db"));
 }
 
 static void a_new_journal_carries_its_identity_and_opens_again(void **state)
@@ -115,10 +104,9 @@ static void a_newer_journal_is_refused_untouched(void **state)
 static void text_and_nothing_are_not_journals(void **state)
 {
     (void)state;
-    test_file_text(folder_fd, "journal.db", "");
+    test_file_text(root, "journal.db", "");
     refused_with(DB_WRITE, -EBADMSG);
-    test_file_text(folder_fd, "journal.db",
-                   "this is no database, but long enough to have been one…");
+    test_file_text(root, "journal.db", "this is no database, but long enough to have been one…");
     refused_with(DB_CREATE, -EBADMSG);
 }
 
@@ -137,7 +125,7 @@ static void damaged_pages_are_an_error_and_no_crash(void **state)
     db_close(&db);
     char noise[4096];
     memset(noise, 0x5a, sizeof noise);
-    int fd = openat(folder_fd, "journal.db", O_WRONLY);
+    int fd = openat(root, "journal.db", O_WRONLY);
     assert_int_equal(pwrite(fd, noise, sizeof noise, 4096), sizeof noise);
     assert_int_equal(pwrite(fd, noise, 2000, 100), 2000);
     close(fd);
@@ -254,7 +242,7 @@ static void a_reader_stands_beside_the_writer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define T(name) cmocka_unit_test_setup_teardown(name, given_a_place, remove_folder)
         T(a_missing_journal_is_not_made_unless_asked_for),
         T(a_new_journal_carries_its_identity_and_opens_again),
         T(a_database_of_others_is_refused_untouched),

@@ -11,31 +11,23 @@
 #include "journal/journal.h"
 #include "journal/schema.h"
 #include "journal/vault_sync.h"
-#include "tests/support/rows.h"
-#include "tests/support/test.h"
+#include "tests/support/bare.h"
 
-static char folder[64];
-static int root;
-
-static int make_folder(void **state)
+static int make_workspace(void **state)
 {
-    (void)state;
     unsetenv("CCFS_FAIL");
-    root = test_folder_make(folder, sizeof folder);
+    make_folder(state);
     assert_int_equal(journal_create(root, NULL), 0);
     return 0;
 }
 
-static int remove_folder(void **state)
+static int remove_workspace(void **state)
 {
-    (void)state;
     unsetenv("CCFS_FAIL");
-    close(root);
-    test_folder_remove(folder);
-    return 0;
+    return remove_folder(state);
 }
 
-static struct journal *given_an_open_journal(enum durability durability)
+static struct journal *given_a_journal_kept(enum durability durability)
 {
     struct journal *j = NULL;
     struct error err = ERROR_NONE;
@@ -43,11 +35,6 @@ static struct journal *given_an_open_journal(enum durability durability)
         fail_msg("%s", err.message);
     journal_set_durability(j, durability);
     return j;
-}
-
-static int64_t ask(const char *sql)
-{
-    return rows_ask(folder, sql);
 }
 
 /* ---- a version, made as an overwrite makes it ---- */
@@ -127,7 +114,7 @@ static uint64_t when_killed(void (*work)(struct journal *j, uint64_t *version))
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         work(j, &version);
         if (journal_drain(j, NULL) < 0 || write(ends[1], &version, sizeof version) < 0)
             _exit(1);
@@ -170,7 +157,7 @@ static void strict_has_the_old_bytes_on_the_disk_before_the_new_ones_are_written
     uint64_t version = 0;
     uint64_t event = 0;
     test_file_text(root, "f", "0123456789");
-    struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+    struct journal *j = given_a_journal_kept(DURABILITY_STRICT);
     assert_int_equal(begin_write(j, &version, &event, NULL), 0);
     assert_true(is_marked(j, version));
     journal_close(&j);
@@ -182,7 +169,7 @@ static void relaxed_does_not_wait_but_an_fsync_does(void **state)
     uint64_t version = 0;
     uint64_t event = 0;
     test_file_text(root, "f", "0123456789");
-    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_int_equal(begin_write(j, &version, &event, NULL), 0);
     assert_int_equal(journal_make_durable(j, NULL), 0);
     assert_true(is_marked(j, version));
@@ -195,7 +182,7 @@ static void blocks_are_marked_when_no_more_will_come(void **state)
     uint64_t version = 0;
     uint64_t event = 0;
     test_file_text(root, "f", "0123456789");
-    struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+    struct journal *j = given_a_journal_kept(DURABILITY_STRICT);
     int fd = begin_blocks(j, &version, &event);
     assert_false(is_marked(j, version));
     assert_int_equal(journal_write_kept(j, version, true, NULL), 0);
@@ -211,10 +198,10 @@ static void an_orderly_end_leaves_everything_on_the_disk(void **state)
     uint64_t version = 0;
     uint64_t event = 0;
     test_file_text(root, "f", "0123456789");
-    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_int_equal(begin_write(j, &version, &event, NULL), 0);
     journal_close(&j);
-    j = given_an_open_journal(DURABILITY_RELAXED);
+    j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_true(is_marked(j, version));
     journal_close(&j);
 }
@@ -228,7 +215,7 @@ static void without_the_disk_nothing_is_destroyed(void **state)
         uint64_t event = 0;
         struct error err = ERROR_NONE;
         test_file_text(root, "f", "0123456789");
-        struct journal *j = given_an_open_journal(DURABILITY_STRICT);
+        struct journal *j = given_a_journal_kept(DURABILITY_STRICT);
         char fault[64]; /* passages are counted for the whole process: all of them */
         snprintf(fault, sizeof fault, "%s:1:1000", faults[i]);
         setenv("CCFS_FAIL", fault, 1);
@@ -254,7 +241,7 @@ static void after_a_kill_every_version_is_taken_as_it_is(void **state)
     test_file_text(root, "f", "0123456789");
     uint64_t version = when_killed(overwrite_a_file);
     damage(version, cut_short); /* not what a kill does: nobody looks */
-    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_int_equal(journal_recovered(j).torn, 0);
     assert_true(vault_has(journal_vault(j), version));
     journal_close(&j);
@@ -263,24 +250,24 @@ static void after_a_kill_every_version_is_taken_as_it_is(void **state)
 static void after_a_power_loss_a_torn_copy_is_out_of_use(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, fill_with_zeros, leave_alone};
-    remove_folder(state); /* each round has its own */
+    remove_workspace(state); /* each round has its own */
     for (size_t i = 0; i < COUNT_OF(damages); i++) {
-        make_folder(state);
+        make_workspace(state);
         test_file_text(root, "f", "0123456789");
         uint64_t version = when_killed(overwrite_a_file);
         bool whole = damages[i] == leave_alone;
         damage(version, damages[i]);
         another_boot();
-        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         bool clone = ask("SELECT count(*) FROM version WHERE kept = 2") == 1;
         whole |= clone && damages[i] == fill_with_zeros; /* clones are not summed: they cannot be torn */
         assert_int_equal(journal_recovered(j).torn, whole ? 0 : 1);
         assert_int_equal(vault_has(journal_vault(j), version), whole);
         journal_close(&j);
         assert_int_equal(ask("SELECT state FROM version"), whole ? VERSION_KEPT : VERSION_TORN);
-        remove_folder(state);
+        remove_workspace(state);
     }
-    make_folder(state);
+    make_workspace(state);
 }
 
 static void after_a_power_loss_a_missing_copy_is_known_as_such(void **state)
@@ -293,10 +280,10 @@ static void after_a_power_loss_a_missing_copy_is_known_as_such(void **state)
              (unsigned long long)version);
     assert_int_equal(unlinkat(root, name, 0), 0);
     another_boot();
-    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_int_equal(journal_recovered(j).torn, 1);
     journal_close(&j);
-    j = given_an_open_journal(DURABILITY_RELAXED); /* said once */
+    j = given_a_journal_kept(DURABILITY_RELAXED); /* said once */
     assert_int_equal(journal_recovered(j).torn, 0);
     journal_close(&j);
 }
@@ -320,7 +307,7 @@ static void a_removal_that_did_not_reach_the_disk_is_known_as_such(void **state)
     test_file_text(root, "f", "0123456789");
     when_killed(remove_a_file);
     another_boot();
-    struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
     assert_int_equal(journal_recovered(j).torn, 1);
     journal_close(&j);
     assert_true(test_exists(root, "f"));
@@ -329,25 +316,25 @@ static void a_removal_that_did_not_reach_the_disk_is_known_as_such(void **state)
 static void blocks_that_lack_a_changed_byte_are_torn(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, leave_alone};
-    remove_folder(state);
+    remove_workspace(state);
     for (size_t i = 0; i < COUNT_OF(damages); i++) {
-        make_folder(state);
+        make_workspace(state);
         test_file_text(root, "f", "0123456789");
         uint64_t version = when_killed(overwrite_blocks);
         damage(version, damages[i]);
         another_boot();
-        struct journal *j = given_an_open_journal(DURABILITY_RELAXED);
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         assert_int_equal(journal_recovered(j).torn, damages[i] == cut_short);
         journal_close(&j);
-        remove_folder(state);
+        remove_workspace(state);
     }
-    make_folder(state);
+    make_workspace(state);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define STORY(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, make_workspace, remove_workspace)
         STORY(strict_has_the_old_bytes_on_the_disk_before_the_new_ones_are_written),
         STORY(relaxed_does_not_wait_but_an_fsync_does),
         STORY(blocks_are_marked_when_no_more_will_come),

@@ -2,33 +2,17 @@
  * whoever drops or brings back something without gc is found. */
 #include <errno.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "journal/base/fault.h"
 #include "journal/db.h"
 #include "journal/gc.h"
 #include "journal/tombstone.h"
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sound.h"
-#include "tests/support/test.h"
 
 #define MANY 560 /* twice as many events: more than a seal covers */
 
-static struct mediator m;
-
 /* ---- a workspace ---- */
-
-static void damage(const char *sql)
-{
-    rows_change(m.path, sql);
-}
-
-static int64_t ask(const char *sql)
-{
-    return rows_ask(m.path, sql);
-}
 
 static uint64_t destroyed(const char *name)
 {
@@ -44,13 +28,6 @@ static void given_destroyed(int count)
         snprintf(name, sizeof name, "f%d", i);
         destroyed(name);
     }
-}
-
-static int remove_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
 }
 
 static struct gc_result gc(struct gc_limits limits)
@@ -370,23 +347,6 @@ static void an_event_that_is_put_back_is_found(void **state)
 #ifdef CCFS_FAULTS
 static const struct gc_limits all_limits = {.events_count = 100, .vault_count = 30};
 
-static void cut_off_at(const char *point)
-{
-    journal_close(&m.journal);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct gc_result result;
-        mediator_reopen(&m);
-        setenv("CCFS_FAULT", point, 1);
-        (void)!gc_run(m.journal, &all_limits, (struct actor_ref){0}, false, &result, NULL);
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-}
-
 static void killed_at_any_step_it_is_sound_and_goes_on(void **state)
 {
     static const char *const points[] = {"gc_stored",  "gc_sealed",    "gc_said",  "gc_said:2",
@@ -396,7 +356,7 @@ static void killed_at_any_step_it_is_sound_and_goes_on(void **state)
     for (size_t i = 0; i < COUNT_OF(points); i++) {
         for (int more = 0; more < 40; more++)
             destroyed("more");
-        cut_off_at(points[i]);
+        when_gc_is_killed(&m, &all_limits, points[i]);
         assert_journal_sound(m.root);
         mediator_reopen(&m);
         assert_journal_sound(m.root);
@@ -410,7 +370,7 @@ static void killed_at_any_step_it_is_sound_and_goes_on(void **state)
 }
 #endif
 
-#define STORY(name) cmocka_unit_test_teardown(name, remove_workspace)
+#define STORY(name) cmocka_unit_test_teardown(name, close_workspace)
 
 int main(void)
 {

@@ -3,31 +3,8 @@
 
 #include "journal/db.h"
 #include "journal/hasher.h"
-#include "tests/support/mediator.h"
-#include "tests/support/test.h"
-
-static struct mediator m;
-
-static int open_workspace(void **state)
-{
-    (void)state;
-    mediator_open(&m);
-    return 0;
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
-
-static void begin_hashing(void)
-{
-    struct error err = ERROR_NONE;
-    if (journal_keep_proof(m.journal, NULL, &err) < 0)
-        fail_msg("%s", err.message);
-}
+#include "tests/support/mediated.h"
+#include "tests/support/sealed.h"
 
 /* The checksum as text; "" where there is none. */
 static const char *recorded(uint64_t event, enum hash_side side)
@@ -97,7 +74,7 @@ static void the_known_vector_comes_out(void **state)
 static void contents_before_and_after_are_hashed(void **state)
 {
     (void)state;
-    begin_hashing();
+    begin_proof(&m, NULL);
     do_create(&m, "f", "old content");
     uint64_t write = do_write(&m, "f", 0, "NEW", CAPTURE_COPY);
     assert_becomes(write, HASH_BEFORE, "old content");
@@ -109,7 +86,7 @@ static void contents_before_and_after_are_hashed(void **state)
 static void what_a_rename_replaces_has_a_side_of_its_own(void **state)
 {
     (void)state;
-    begin_hashing();
+    begin_proof(&m, NULL);
     do_create(&m, "a", "moves");
     do_create(&m, "b", "is replaced");
     uint64_t event = do_rename(&m, "a", "b");
@@ -120,7 +97,7 @@ static void what_a_rename_replaces_has_a_side_of_its_own(void **state)
 static void a_symlink_is_its_target(void **state)
 {
     (void)state;
-    begin_hashing();
+    begin_proof(&m, NULL);
     uint64_t event = do_symlink(&m, "some/where", "l");
     assert_becomes(event, HASH_AFTER, "some/where");
     assert_becomes(do_unlink(&m, "l"), HASH_BEFORE, "some/where");
@@ -132,7 +109,7 @@ static void a_file_is_found_where_it_was_renamed_to(void **state)
     do_create(&m, "tmp", "");
     uint64_t write = do_write(&m, "tmp", 0, "saved", CAPTURE_COPY);
     do_rename(&m, "tmp", "final");
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_becomes(write, HASH_AFTER, "saved");
 }
 
@@ -142,7 +119,7 @@ static void a_content_that_was_changed_again_stays_unknown(void **state)
     do_create(&m, "f", "");
     uint64_t first = do_write(&m, "f", 0, "one", CAPTURE_COPY);
     uint64_t second = do_write(&m, "f", 0, "two", CAPTURE_COPY);
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_becomes(second, HASH_AFTER, "two");
     assert_string_equal(recorded(first, HASH_AFTER), "");
 }
@@ -153,7 +130,7 @@ static void a_content_that_was_changed_outside_stays_unknown(void **state)
     do_create(&m, "f", "");
     uint64_t write = do_write(&m, "f", 0, "mine", CAPTURE_COPY);
     test_file_text(m.root, "f", "other");
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_stays_unknown(write, HASH_AFTER);
 }
 
@@ -164,14 +141,14 @@ static void another_file_in_its_place_is_not_taken_for_it(void **state)
     uint64_t write = do_write(&m, "f", 0, "mine", CAPTURE_COPY);
     assert_int_equal(unlinkat(m.root, "f", 0), 0);
     assert_int_equal(symlinkat("/etc/passwd", m.root, "f"), 0);
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_stays_unknown(write, HASH_AFTER);
 }
 
 static void blocks_are_hashed_as_the_vault_keeps_them(void **state)
 {
     (void)state;
-    begin_hashing();
+    begin_proof(&m, NULL);
     do_create(&m, "f", "some long content");
     uint64_t write = do_write(&m, "f", 5, "LONG", CAPTURE_BLOCKS);
     assert_becomes(write, HASH_AFTER, "some LONG content");
@@ -184,23 +161,19 @@ static void the_next_run_goes_on_where_one_ended(void **state)
     (void)state;
     do_create(&m, "f", "text");
     uint64_t removal = do_unlink(&m, "f");
-    begin_hashing();
+    begin_proof(&m, NULL);
     mediator_reopen(&m); /* before anything is old enough */
     assert_string_equal(recorded(removal, HASH_BEFORE), "");
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_becomes(removal, HASH_BEFORE, "text");
 }
 
 static void a_write_session_is_hashed_when_it_has_ended(void **state)
 {
     (void)state;
-    uint64_t event = 0;
     struct attr a;
-    begin_hashing();
-    do_create(&m, "f", "text");
-    assert_int_equal(attr_read(m.root, "f", &a), 0);
-    const struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = a};
-    assert_int_equal(journal_write_begin(m.journal, &spec, &event, NULL), 0);
+    begin_proof(&m, NULL);
+    uint64_t event = given_an_open_write();
     nap_ms(1600);
     assert_string_equal(recorded(event, HASH_AFTER), "");
     test_file_text(m.root, "f", "more text");
@@ -219,7 +192,7 @@ static void many_events_are_hashed_in_bounded_memory(void **state)
         last = do_unlink(&m, "f");
         first = first ? first : last;
     }
-    begin_hashing();
+    begin_proof(&m, NULL);
     assert_becomes(last, HASH_BEFORE, "gone");
     assert_string_equal(recorded(first, HASH_BEFORE), sum_of("gone"));
 }

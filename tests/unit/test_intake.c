@@ -7,34 +7,16 @@
 
 #include "journal/base/fd.h"
 #include "journal/intake.h"
-#include "tests/support/test.h"
+#include "tests/support/bare.h"
 
 #define RING 65536
-
-static char folder[64];
-static int dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = test_folder_make(folder, sizeof folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    close(dir);
-    test_folder_remove(folder);
-    return 0;
-}
 
 static struct intake *given_an_intake(void)
 {
     struct intake *in = NULL;
     struct error err = ERROR_NONE;
-    assert_int_equal(intake_create(dir, RING, &err), 0);
-    assert_int_equal(intake_open(dir, &in, &err), 0);
+    assert_int_equal(intake_create(root, RING, &err), 0);
+    assert_int_equal(intake_open(root, &in, &err), 0);
     return in;
 }
 
@@ -187,7 +169,7 @@ static void one_flipped_byte_costs_one_record_at_most(void **state)
         for (int i = 0; i < 8; i++)
             put(in, 100);
         intake_close(&in);
-        int fd = openat(dir, "intake", O_RDWR);
+        int fd = openat(root, "intake", O_RDWR);
         unsigned char byte = 0;
         assert_int_equal(pread(fd, &byte, 1, 4096 + 192 + at), 1);
         byte ^= 0x41;
@@ -211,7 +193,7 @@ static void refused_to_open(int code)
 {
     struct intake *in = NULL;
     struct error err = ERROR_NONE;
-    assert_int_equal(intake_open(dir, &in, &err), code);
+    assert_int_equal(intake_open(root, &in, &err), code);
     assert_non_null(strstr(err.message, "intake"));
 }
 
@@ -220,7 +202,7 @@ static void a_damaged_header_is_refused(void **state)
     (void)state;
     struct intake *in = given_an_intake();
     intake_close(&in);
-    int fd = openat(dir, "intake", O_RDWR);
+    int fd = openat(root, "intake", O_RDWR);
     uint64_t head = 12345;
     assert_int_equal(pwrite(fd, &head, 8, 64), 8);
     refused_to_open(-EBADMSG);
@@ -231,10 +213,10 @@ static void a_damaged_header_is_refused(void **state)
     assert_int_equal(ftruncate(fd, 10), 0);
     refused_to_open(-EBADMSG);
     close(fd);
-    test_file_text(dir, "intake", "");
+    test_file_text(root, "intake", "");
     refused_to_open(-EBADMSG);
-    assert_int_equal(unlinkat(dir, "intake", 0), 0);
-    assert_int_equal(symlinkat("/etc/passwd", dir, "intake"), 0);
+    assert_int_equal(unlinkat(root, "intake", 0), 0);
+    assert_int_equal(symlinkat("/etc/passwd", root, "intake"), 0);
     refused_to_open(-ELOOP);
 }
 
@@ -272,7 +254,7 @@ static int unwritten_extents(const char *name)
     map->fm_length = UINT64_MAX;
     map->fm_flags = FIEMAP_FLAG_SYNC;
     map->fm_extent_count = room;
-    CLEANUP(fd_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_close) int fd = openat(root, name, O_RDONLY | O_CLOEXEC);
     int count = ioctl(fd, FS_IOC_FIEMAP, map) < 0 ? -1 : 0;
     for (uint32_t i = 0; count >= 0 && i < map->fm_mapped_extents; i++)
         count += (map->fm_extents[i].fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0;

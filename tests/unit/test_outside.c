@@ -5,31 +5,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
-#include "tests/support/test.h"
-
-static struct mediator m;
-
-static int open_workspace(void **state)
-{
-    (void)state;
-    mediator_open(&m);
-    return 0;
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
 
 static int64_t externals(void)
 {
     assert_int_equal(journal_drain(m.journal, NULL), 0);
-    return rows_ask(m.path, "SELECT count(*) FROM event WHERE op = 40");
+    return ask("SELECT count(*) FROM event WHERE op = 40");
 }
 
 /* Behind the clock's tick, so that the change time is another one. */
@@ -52,7 +34,7 @@ static void assert_told(const char *path)
              " AND p.bytes = CAST('%s' AS BLOB) AND e.b_size = 4 AND e.a_size = 11"
              " AND e.session IS NULL AND e.b_ino = e.a_ino",
              path);
-    assert_int_equal(rows_ask(m.path, sql), 1);
+    assert_int_equal(ask(sql), 1);
 }
 
 static void a_write_meets_it(void **state)

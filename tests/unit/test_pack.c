@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,29 +10,14 @@
 #include "journal/gc.h"
 #include "journal/pack.h"
 #include "journal/vault_pack.h"
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sound.h"
-#include "tests/support/test.h"
 
 #define LONG 200000
 
-static struct mediator m;
 static const struct gc_limits cold = {.pack_after_s = 1};
 
 /* ---- a workspace ---- */
-
-static int remove_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
-
-static int64_t ask(const char *sql)
-{
-    return rows_ask(m.path, sql);
-}
 
 /* Text that shrinks. */
 static const char *words(char with)
@@ -279,23 +263,6 @@ static void damaged_bytes_are_refused_wherever_they_are(void **state)
 /* ---- cut off ---- */
 
 #ifdef CCFS_FAULTS
-static void cut_off_at(const char *point)
-{
-    journal_close(&m.journal);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct gc_result result;
-        mediator_reopen(&m);
-        setenv("CCFS_FAULT", point, 1);
-        (void)!gc_run(m.journal, &cold, (struct actor_ref){0}, false, &result, NULL);
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-}
-
 static void what_cannot_be_brought_to_the_disk_stays_as_it_is(void **state)
 {
     (void)state;
@@ -319,7 +286,7 @@ static void killed_at_any_step_nothing_is_lost(void **state)
         uint64_t versions = 0;
         uint64_t first = given_cold_contents();
         int64_t expected = ask("SELECT count(*) FROM version WHERE state = 1");
-        cut_off_at(points[i]);
+        when_gc_is_killed(&m, &cold, points[i]);
         assert_sound();
         mediator_reopen(&m);
         (void)bytes_kept(&versions);
@@ -337,7 +304,7 @@ static void killed_at_any_step_nothing_is_lost(void **state)
 }
 #endif
 
-#define STORY(name) cmocka_unit_test_teardown(name, remove_workspace)
+#define STORY(name) cmocka_unit_test_teardown(name, close_workspace)
 
 int main(void)
 {

@@ -4,32 +4,21 @@
 #include "journal/db.h"
 #include "journal/sealer.h"
 #include "tests/support/keys.h"
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
-#include "tests/support/test.h"
+#include "tests/support/mediated.h"
 
-static struct mediator m;
 static char keys[64];
 
-static int open_workspace(void **state)
+static int given_keys(void **state)
 {
-    (void)state;
-    mediator_open(&m);
     close(test_folder_make(keys, sizeof keys));
-    return 0;
+    return open_workspace(state);
 }
 
-static int close_workspace(void **state)
+static int remove_keys(void **state)
 {
-    (void)state;
-    mediator_close(&m);
+    close_workspace(state);
     test_folder_remove(keys);
     return 0;
-}
-
-static int64_t ask(const char *sql)
-{
-    return rows_ask(m.path, sql);
 }
 
 static void until(const char *sql, int64_t wanted, int tenths)
@@ -245,7 +234,7 @@ static void a_key_within_the_workspace_is_refused(void **state)
     assert_non_null(strstr(err.message, "lies in the workspace"));
 }
 
-#define STORY(f) cmocka_unit_test_setup_teardown(f, open_workspace, close_workspace)
+#define STORY(f) cmocka_unit_test_setup_teardown(f, given_keys, remove_keys)
 
 int main(void)
 {

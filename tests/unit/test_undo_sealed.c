@@ -7,18 +7,8 @@
 
 #include "journal/history.h"
 #include "journal/past.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
-#include "tests/support/test.h"
-
-static struct mediator m;
-
-static int remove_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
 
 /* Takes back all events up to number `last`: what comes of the plan. */
 static int plan_up_to(uint64_t last, unsigned how, struct error *err)
@@ -73,7 +63,7 @@ static void an_undo_refuses_events_that_were_changed(void **state)
         do_mkdir(&m, "later"); /* so that there is a second seal */
         mediator_reopen(&m);
         assert_int_equal(plan_up_to(14, 0, NULL), 0);
-        rows_change(m.path, changes[i]);
+        damage(changes[i]);
         print_message("%s\n", changes[i]);
         assert_refused();
         mediator_close(&m);
@@ -83,17 +73,12 @@ static void an_undo_refuses_events_that_were_changed(void **state)
 static void the_end_of_a_write_session_counts_too(void **state)
 {
     (void)state;
-    uint64_t event = 0;
-    struct attr a;
     mediator_open(&m);
-    do_create(&m, "f", "text");
-    assert_int_equal(attr_read(m.root, "f", &a), 0);
-    const struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = a};
-    assert_int_equal(journal_write_begin(m.journal, &spec, &event, NULL), 0);
+    given_an_open_write();
     mediator_reopen(&m); /* sealed as open, and ended now */
     journal_close(&m.journal);
     assert_int_equal(plan_up_to(3, 0, NULL), 0);
-    rows_change(m.path, "UPDATE event SET a_size = 12345 WHERE op = 10");
+    damage("UPDATE event SET a_size = 12345 WHERE op = 10");
     assert_int_equal(plan_up_to(3, 0, NULL), -EBADMSG);
 }
 
@@ -106,7 +91,7 @@ static void what_was_sealed_apart_from_a_change_can_be_taken_back(void **state)
     char *before = tree_look(&m);
     uint64_t later = do_create(&m, "later", "made under another seal");
     mediator_reopen(&m);
-    rows_change(m.path, "UPDATE event SET b_size = 3 WHERE op = 6");
+    damage("UPDATE event SET b_size = 3 WHERE op = 6");
     undo_range(&m, later, 0);
     assert_tree(&m, before);
     free(before);
@@ -119,7 +104,7 @@ static void what_is_not_sealed_yet_is_believed(void **state)
     char *before = tree_look(&m);
     uint64_t event = do_create(&m, "f", "text");
     assert_int_equal(journal_drain(m.journal, NULL), 0);
-    assert_int_equal(rows_ask(m.path, "SELECT count(*) FROM seal"), 0);
+    assert_int_equal(ask("SELECT count(*) FROM seal"), 0);
     undo_range(&m, event, 0);
     assert_tree(&m, before);
     free(before);
@@ -134,7 +119,7 @@ static int show_kept(struct error *err)
     struct past_thing thing;
     int fd = -1;
     assert_int_equal(history_open(m.root, &h, NULL), 0);
-    int64_t removal = rows_ask(m.path, "SELECT id FROM event WHERE op = 6 LIMIT 1");
+    int64_t removal = ask("SELECT id FROM event WHERE op = 6 LIMIT 1");
     assert_int_equal(past_before_event(h, (uint64_t)removal, &instant, NULL), 0);
     assert_int_equal(past_open(h, m.root, &past, NULL), 0);
     assert_int_equal(past_go(past, &instant, NULL), 0);
@@ -153,12 +138,12 @@ static void nothing_is_shown_by_an_event_that_was_changed(void **state)
     struct error err = ERROR_NONE;
     given_a_hashed_journal(&m);
     assert_int_equal(show_kept(&err), 0);
-    rows_change(m.path, "UPDATE event SET tid = 77 WHERE op = 6");
+    damage("UPDATE event SET tid = 77 WHERE op = 6");
     assert_int_equal(show_kept(&err), -EBADMSG);
     assert_non_null(strstr(err.message, "see: ccfs verify"));
 }
 
-#define STORY(f) cmocka_unit_test_teardown(f, remove_workspace)
+#define STORY(f) cmocka_unit_test_teardown(f, close_workspace)
 
 int main(void)
 {

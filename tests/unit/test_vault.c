@@ -3,27 +3,21 @@
 
 #include "journal/base/fd.h"
 #include "journal/vault.h"
-#include "tests/support/test.h"
+#include "tests/support/bare.h"
 
-static char folder[64];
-static int dir;
 static struct vault *vault;
 
-static int make_folder(void **state)
+static int given_a_vault(void **state)
 {
-    (void)state;
-    dir = test_folder_make(folder, sizeof folder);
-    assert_int_equal(vault_open(dir, &vault, NULL), 0);
+    make_folder(state);
+    assert_int_equal(vault_open(root, &vault, NULL), 0);
     return 0;
 }
 
-static int remove_folder(void **state)
+static int remove_vault(void **state)
 {
-    (void)state;
     vault_close(&vault);
-    close(dir);
-    test_folder_remove(folder);
-    return 0;
+    return remove_folder(state);
 }
 
 static void assert_version_is(uint64_t version, const char *text)
@@ -38,15 +32,15 @@ static void a_moved_inode_comes_back_itself(void **state)
     (void)state;
     struct stat before;
     struct stat after;
-    test_file_text(dir, "f", "bytes");
-    fstatat(dir, "f", &before, 0);
+    test_file_text(root, "f", "bytes");
+    fstatat(root, "f", &before, 0);
     uint64_t version = vault_new(vault);
-    assert_int_equal(vault_move_in(vault, version, dir, "f", NULL), 0);
-    assert_false(test_exists(dir, "f"));
+    assert_int_equal(vault_move_in(vault, version, root, "f", NULL), 0);
+    assert_false(test_exists(root, "f"));
     assert_true(vault_has(vault, version));
     assert_true(vault_is_last_home(vault, version));
-    assert_int_equal(vault_move_out(vault, version, dir, "g", NULL), 0);
-    fstatat(dir, "g", &after, 0);
+    assert_int_equal(vault_move_out(vault, version, root, "g", NULL), 0);
+    fstatat(root, "g", &after, 0);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_false(vault_has(vault, version));
 }
@@ -54,11 +48,11 @@ static void a_moved_inode_comes_back_itself(void **state)
 static void a_linked_inode_stays_where_it_is(void **state)
 {
     (void)state;
-    test_file_text(dir, "f", "bytes");
-    assert_int_equal(vault_link_in(vault, 7, dir, "f", NULL), 0);
+    test_file_text(root, "f", "bytes");
+    assert_int_equal(vault_link_in(vault, 7, root, "f", NULL), 0);
     assert_false(vault_is_last_home(vault, 7));
-    assert_int_equal(vault_link_in(vault, 7, dir, "f", NULL), -EEXIST); /* a number is used once */
-    assert_int_equal(unlinkat(dir, "f", 0), 0);
+    assert_int_equal(vault_link_in(vault, 7, root, "f", NULL), -EEXIST); /* a number is used once */
+    assert_int_equal(unlinkat(root, "f", 0), 0);
     assert_true(vault_is_last_home(vault, 7));
     assert_version_is(7, "bytes");
 }
@@ -66,21 +60,21 @@ static void a_linked_inode_stays_where_it_is(void **state)
 static void coming_back_never_replaces_what_is_there(void **state)
 {
     (void)state;
-    test_file_text(dir, "f", "old");
-    assert_int_equal(vault_move_in(vault, 1, dir, "f", NULL), 0);
-    test_file_text(dir, "f", "new");
-    assert_int_equal(vault_move_out(vault, 1, dir, "f", NULL), -EEXIST);
-    assert_file_is(dir, "f", "new", 3);
+    test_file_text(root, "f", "old");
+    assert_int_equal(vault_move_in(vault, 1, root, "f", NULL), 0);
+    test_file_text(root, "f", "new");
+    assert_int_equal(vault_move_out(vault, 1, root, "f", NULL), -EEXIST);
+    assert_file_is(root, "f", "new", 3);
     assert_version_is(1, "old");
 }
 
 static void symlinks_and_fifos_are_kept_and_never_followed_or_waited_for(void **state)
 {
     (void)state;
-    assert_int_equal(symlinkat("/etc/passwd", dir, "l"), 0);
-    assert_int_equal(mkfifoat(dir, "p", 0600), 0);
-    assert_int_equal(vault_link_in(vault, 1, dir, "l", NULL), 0);
-    assert_int_equal(vault_move_in(vault, 2, dir, "p", NULL), 0);
+    assert_int_equal(symlinkat("/etc/passwd", root, "l"), 0);
+    assert_int_equal(mkfifoat(root, "p", 0600), 0);
+    assert_int_equal(vault_link_in(vault, 1, root, "l", NULL), 0);
+    assert_int_equal(vault_move_in(vault, 2, root, "p", NULL), 0);
     assert_int_equal(vault_open_version(vault, 1, O_RDONLY), -ELOOP);
     int fd = vault_open_version(vault, 1, O_PATH);
     assert_true(fd >= 0);
@@ -95,8 +89,8 @@ static void a_copy_is_whole_and_ours(void **state)
     (void)state;
     enum kept kept = KEPT_NONE;
     struct error err = ERROR_NONE;
-    test_file_text(dir, "f", "some bytes");
-    int fd = openat(dir, "f", O_RDONLY);
+    test_file_text(root, "f", "some bytes");
+    int fd = openat(root, "f", O_RDONLY);
     assert_int_equal(vault_copy_in(vault, 3, fd, 10, 100, &kept, &err), 0);
     assert_true(kept == KEPT_COPY || kept == KEPT_CLONE);
     assert_version_is(3, "some bytes");
@@ -112,11 +106,11 @@ static void a_copy_is_whole_and_ours(void **state)
 static void numbers_go_on_above_the_highest(void **state)
 {
     (void)state;
-    test_file_text(dir, "f", "x");
+    test_file_text(root, "f", "x");
     assert_int_equal(vault_highest(vault), 0);
-    assert_int_equal(vault_link_in(vault, 0x1234, dir, "f", NULL), 0);
-    assert_int_equal(vault_link_in(vault, 0x99, dir, "f", NULL), 0);
-    int odd = openat(dir, "vault/34", O_DIRECTORY);
+    assert_int_equal(vault_link_in(vault, 0x1234, root, "f", NULL), 0);
+    assert_int_equal(vault_link_in(vault, 0x99, root, "f", NULL), 0);
+    int odd = openat(root, "vault/34", O_DIRECTORY);
     test_file_text(odd, "ffffffffffffff00", "in the wrong folder");
     test_file_text(odd, "not-a-version", "x");
     close(odd);
@@ -143,12 +137,12 @@ static int given_blocks(uint64_t version)
 
 static void restored(uint64_t version, int expected, const char *text)
 {
-    test_file_text(dir, "target", "0123456789ab");
-    int fd = openat(dir, "target", O_RDWR);
+    test_file_text(root, "target", "0123456789ab");
+    int fd = openat(root, "target", O_RDWR);
     assert_int_equal(vault_blocks_restore(vault, version, fd, NULL), expected);
     assert_int_equal(ftruncate(fd, 12), 0);
     close(fd);
-    assert_file_is(dir, "target", text, 12);
+    assert_file_is(root, "target", text, 12);
 }
 
 static void of_a_byte_kept_twice_the_first_record_wins(void **state)
@@ -207,8 +201,8 @@ static void a_symlink_in_place_of_the_vault_is_refused(void **state)
 {
     (void)state;
     struct vault *other = NULL;
-    assert_int_equal(mkdirat(dir, "state", 0700), 0);
-    int at = openat(dir, "state", O_DIRECTORY);
+    assert_int_equal(mkdirat(root, "state", 0700), 0);
+    int at = openat(root, "state", O_DIRECTORY);
     assert_int_equal(symlinkat("/tmp", at, "vault"), 0);
     assert_true(vault_open(at, &other, NULL) < 0);
     close(at);
@@ -217,7 +211,7 @@ static void a_symlink_in_place_of_the_vault_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define T(name) cmocka_unit_test_setup_teardown(name, given_a_vault, remove_vault)
         T(a_moved_inode_comes_back_itself),
         T(a_linked_inode_stays_where_it_is),
         T(coming_back_never_replaces_what_is_there),

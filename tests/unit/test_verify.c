@@ -1,33 +1,18 @@
 /* test_verify.c - whatever is changed in the journal after it was recorded is found. */
 #include "journal/base/fd.h"
 #include "tests/support/keys.h"
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
 #include "tests/support/sound.h"
-#include "tests/support/test.h"
 
-static struct mediator m;
 static struct signing_key *key;
 
 /* ---- a workspace with all kinds of rows ---- */
 
-static void damage(const char *sql)
-{
-    rows_change(m.path, sql);
-}
-
-static int64_t ask(const char *sql)
-{
-    return rows_ask(m.path, sql);
-}
-
 static int remove_workspace(void **state)
 {
-    (void)state;
-    mediator_close(&m);
     signing_key_free(&key);
-    return 0;
+    return close_workspace(state);
 }
 
 static void damage_is_found(const char *sql, const char *says)
@@ -81,13 +66,8 @@ static void it_stays_sound_over_runs_undo_and_redo(void **state)
 static void an_open_write_session_is_sealed_when_it_ends(void **state)
 {
     (void)state;
-    uint64_t event = 0;
-    struct attr a;
     mediator_open(&m);
-    do_create(&m, "f", "text");
-    assert_int_equal(attr_read(m.root, "f", &a), 0);
-    const struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = a};
-    assert_int_equal(journal_write_begin(m.journal, &spec, &event, NULL), 0);
+    given_an_open_write();
     journal_close(&m.journal);
     assert_int_equal(ask("SELECT open FROM seal ORDER BY id DESC LIMIT 1"), 1);
     assert_journal_sound(m.root);

@@ -1,20 +1,11 @@
 /* test_verify_undo.c - what undos took back cannot be made more, less or another, sealed or not. */
 #include <stdio.h>
 
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
 #include "tests/support/sound.h"
-#include "tests/support/test.h"
 
-static struct mediator m;
 static uint64_t undo; /* of the whole story */
-
-static int remove_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
 
 static void given_an_undo(void)
 {
@@ -51,7 +42,7 @@ static void forge(const struct forgery *f)
 {
     char sql[256];
     with_number(f->sql, sql, sizeof sql);
-    rows_change(m.path, sql);
+    damage(sql);
 }
 
 static void assert_tells(const struct forgery *f)
@@ -160,7 +151,7 @@ static void undo_redo_and_undo_again_stay_sound(void **state)
     }
 }
 
-#define STORY(f) cmocka_unit_test_teardown(f, remove_workspace)
+#define STORY(f) cmocka_unit_test_teardown(f, close_workspace)
 
 int main(void)
 {

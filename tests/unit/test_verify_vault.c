@@ -2,20 +2,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "tests/support/mediator.h"
-#include "tests/support/rows.h"
+#include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
 #include "tests/support/sound.h"
-#include "tests/support/test.h"
-
-static struct mediator m;
-
-static int remove_workspace(void **state)
-{
-    (void)state;
-    mediator_close(&m);
-    return 0;
-}
 
 /* Changes the last byte and puts the times back. */
 static void flip_byte(const char *name)
@@ -46,7 +35,7 @@ static void a_changed_byte_in_the_vault_is_found(void **state)
                  "iif(%d = 3, v.kept IN (2, 3), v.kept = %d)"
                  " AND iif(e.op = 8, e.r_mode, e.b_mode) & 61440 = 32768 LIMIT 1",
                  (int)kinds[i], (int)kinds[i]);
-        vault_name((uint64_t)rows_ask(m.path, sql), name);
+        vault_name((uint64_t)ask(sql), name);
         flip_byte(name);
         assert_journal_tells(m.root, "was changed in the vault");
         struct verify_result r;
@@ -64,7 +53,7 @@ static void a_missing_version_is_found(void **state)
     char name[64];
     struct verify_result r;
     given_a_sealed_journal(&m);
-    vault_name((uint64_t)rows_ask(m.path, "SELECT min(id) FROM version"), name);
+    vault_name((uint64_t)ask("SELECT min(id) FROM version"), name);
     assert_int_equal(unlinkat(m.root, name, 0), 0);
     assert_journal_tells(m.root, "is missing from the vault");
     assert_int_equal(told_by_verify_as(m.root, &(struct verify_wish){.quick = true}, &r).count, 1);
@@ -85,7 +74,7 @@ static void a_version_that_became_something_else_is_found(void **state)
     (void)state;
     char name[64];
     given_a_sealed_journal(&m);
-    vault_name((uint64_t)rows_ask(m.path, "SELECT min(id) FROM version"), name);
+    vault_name((uint64_t)ask("SELECT min(id) FROM version"), name);
     assert_int_equal(unlinkat(m.root, name, 0), 0);
     assert_int_equal(mkdirat(m.root, name, 0700), 0);
     assert_journal_tells(m.root, "was changed in the vault");
@@ -95,14 +84,14 @@ static void a_version_row_with_a_false_state_is_found(void **state)
 {
     (void)state;
     given_a_sealed_journal(&m);
-    rows_change(m.path, "UPDATE version SET state = 2 WHERE id = 1");
+    damage("UPDATE version SET state = 2 WHERE id = 1");
     assert_journal_tells(m.root, "no undo did so");
-    rows_change(m.path, "UPDATE version SET state = 4 WHERE id = 1");
+    damage("UPDATE version SET state = 4 WHERE id = 1");
     assert_journal_tells(m.root, "is in the vault, though");
-    rows_change(m.path, "UPDATE version SET state = 9 WHERE id = 1");
+    damage("UPDATE version SET state = 9 WHERE id = 1");
     assert_journal_tells(m.root, "impossible state");
-    rows_change(m.path, "UPDATE version SET state = 1 WHERE id = 1;"
-                        "INSERT INTO version(id, event, kept, state) VALUES(88, 3, 1, 1)");
+    damage("UPDATE version SET state = 1 WHERE id = 1;"
+           "INSERT INTO version(id, event, kept, state) VALUES(88, 3, 1, 1)");
     assert_journal_tells(m.root, "which does not name it");
 }
 
@@ -117,7 +106,7 @@ static void a_kept_inode_may_be_written_as_recorded(void **state)
     char sql[100];
     snprintf(sql, sizeof sql, "SELECT version FROM event WHERE id = %llu",
              (unsigned long long)removal);
-    uint64_t version = (uint64_t)rows_ask(m.path, sql);
+    uint64_t version = (uint64_t)ask(sql);
     do_write_kept(&m, version, "f", "and written");
     journal_close(&m.journal);
     assert_journal_sound(m.root);
@@ -130,7 +119,7 @@ static void a_kept_inode_may_be_written_as_recorded(void **state)
     assert_journal_tells(m.root, "was changed in the vault");
 }
 
-#define STORY(f) cmocka_unit_test_teardown(f, remove_workspace)
+#define STORY(f) cmocka_unit_test_teardown(f, close_workspace)
 
 int main(void)
 {

@@ -3,30 +3,12 @@
 
 #include "journal/base/fd.h"
 #include "journal/xattr.h"
-#include "tests/support/test.h"
-
-static char folder[64];
-static int dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = test_folder_make(folder, sizeof folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    close(dir);
-    test_folder_remove(folder);
-    return 0;
-}
+#include "tests/support/bare.h"
 
 static int given_a_file_with_two(void)
 {
-    test_file_text(dir, "f", "x");
-    int fd = openat(dir, "f", O_RDONLY);
+    test_file_text(root, "f", "x");
+    int fd = openat(root, "f", O_RDONLY);
     if (fsetxattr(fd, "user.a", "1\0002", 3, 0) < 0)
         skip();
     assert_int_equal(fsetxattr(fd, "user.empty", "", 0, 0), 0);
@@ -47,7 +29,7 @@ static void all_come_back_and_what_is_new_goes(void **state)
     (void)state;
     CLEANUP(strbuf_release) struct strbuf blob = STRBUF_EMPTY;
     int fd = given_a_file_with_two();
-    int path_only = openat(dir, "f", O_PATH);
+    int path_only = openat(root, "f", O_PATH);
     assert_int_equal(xattr_read_all(path_only, &blob), 0);
     fsetxattr(fd, "user.a", "changed", 7, 0);
     fremovexattr(fd, "user.empty");
@@ -77,8 +59,8 @@ static void a_symlink_is_read_itself(void **state)
     (void)state;
     CLEANUP(strbuf_release) struct strbuf blob = STRBUF_EMPTY;
     close(given_a_file_with_two());
-    assert_int_equal(symlinkat("f", dir, "l"), 0);
-    int fd = openat(dir, "l", O_PATH | O_NOFOLLOW);
+    assert_int_equal(symlinkat("f", root, "l"), 0);
+    int fd = openat(root, "l", O_PATH | O_NOFOLLOW);
     assert_int_equal(xattr_read_all(fd, &blob), 0);
     assert_int_equal(blob.bytes, 0);
     close(fd);

@@ -7,10 +7,6 @@ given_workspace
 mnt=$work/mnt
 expect 0 mount "$mnt"
 
-newest() { # OP: the number of the newest such event
-    "$CCFS" -w "$raw" history --json --limit 1 --op "$1" | sed 's/^{"id":\([0-9]*\),.*/\1/'
-}
-
 held() { # PATH WHEN TEXT
     expect 0 cat "$1" --at "$2"
     [[ $out == "$3" ]] || fail "$1 at $2 held: $out"

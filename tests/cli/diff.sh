@@ -9,10 +9,6 @@ mnt=$work/mnt
 expect 0 mount "$mnt"
 cd "$mnt/Projects"
 
-newest() { # OP: the number of the newest such event
-    "$CCFS" -w "$raw" history --json --limit 1 --op "$1" | sed 's/^{"id":\([0-9]*\),.*/\1/'
-}
-
 seq 1 30 >list
 printf 'gone\n' >gone
 printf 'name\n' >old

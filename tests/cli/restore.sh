@@ -7,10 +7,6 @@ given_workspace
 mnt=$work/mnt
 expect 0 mount "$mnt"
 
-newest() { # OP: the number of the newest such event
-    "$CCFS" -w "$raw" history --json --limit 1 --op "$1" | sed 's/^{"id":\([0-9]*\),.*/\1/'
-}
-
 tree() { # DIR: names, modes, times of files, contents
     (cd "$1" && find . -mindepth 1 -printf '%p %y %m %l\n' | sort && find . -type f -exec md5sum {} + | sort)
 }

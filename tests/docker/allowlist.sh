@@ -19,12 +19,6 @@ chown -R 1000:1000 "$raw"
 ask_inside() { # FILE
     "$CCFS" -w "$raw" exec -- python3 proxied.py <"$1"
 }
-nothing_runs() {
-    [[ -z $(docker ps -q) ]]
-}
-no_mount() {
-    [[ -z $(mountpoint_now) ]]
-}
 
 # --- what is asked for ---
 expect 0 start --print

@@ -10,13 +10,6 @@ chmod 755 "$work"
 given_workspace
 chown -R 1000:1000 "$raw"
 
-nothing_runs() {
-    [[ -z $(docker ps -q) ]]
-}
-no_mount() {
-    [[ -z $(mountpoint_now) ]]
-}
-
 # --- no Engine; one on another machine; one that is not ours to use ---
 export DOCKER_HOST=unix://$work/docker.sock
 expect 5 start
@@ -189,7 +182,7 @@ wait "$run" || code=$?
 grep -q 'the Docker Engine went away' "$work/alone" || fail "run does not say why it ended: $(<"$work/alone")"
 until_true "the mount outlives the Engine's death" no_mount
 expect 5 exec -- true
-grep -q 'has let go of claude-code-env' "$raw/.ccfs/daemon.log" || fail "it does not say why it ended"
+grep -qF 'the Docker Engine has let go of claude-code-env, so' "$raw/.ccfs/daemon.log" || fail "it does not say why it ended"
 for pid in $(pgrep -f "containerd.*$work/docker-run" || true); do
     kill -9 "$pid" 2>/dev/null || true
 done

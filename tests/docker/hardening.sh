@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-given_folder
-chmod 755 "$work"
-given_engine
-given_image
-given_workspace
-chown -R 1000:1000 "$raw"
+given_engine_and_workspace
 cat >"$raw/.ccfs/config.json" <<END
 {"container": {"memory": "256m", "cpus": 1, "processes": 64, "files": 512, "tmp": "32m",
  "ports": ["18080:8080"], "mounts": [{"from": "$work/extra", "to": "/extra"}],

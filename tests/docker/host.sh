@@ -5,12 +5,7 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-given_folder
-chmod 755 "$work"
-given_engine
-given_image
-given_workspace
-chown -R 1000:1000 "$raw"
+given_engine_and_workspace
 readonly ours=unix://$engine nowhere=unix://$work/nowhere
 export HOME=$work/home DOCKER_CONFIG=$work/contexts
 mkdir -p "$HOME" "$DOCKER_CONFIG/contexts/meta/abc"

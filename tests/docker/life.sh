@@ -4,12 +4,6 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-no_mount() {
-    [[ -z $(mountpoint_now) ]]
-}
-nothing_runs() {
-    [[ -z $(docker ps -q) ]]
-}
 given_folder
 chmod 755 "$work"
 given_engine

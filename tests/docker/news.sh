@@ -5,16 +5,8 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-given_folder
-chmod 755 "$work"
-given_engine
-given_image
-given_workspace
-chown -R 1000:1000 "$raw"
+given_engine_and_workspace
 
-nothing_runs() {
-    [[ -z $(docker ps -q) ]]
-}
 logged() { # TEXT
     grep -qF -- "$1" "$raw/.ccfs/daemon.log"
 }
@@ -75,16 +67,3 @@ wait "$run" || code=$?
 ((code != 0)) || fail "a killed run ends with 0"
 grep -q 'claude-code-env-alone: the Engine was asked to end it (signal 9)' "$work/alone" || fail "run does not say it: $(<"$work/alone")"
 not_mounted
-
-# --- the Engine ends ---
-given_session
-kill -9 "$engine_job"
-wait "$engine_job" 2>/dev/null || true
-log_says 'the Docker Engine has let go of claude-code-env'
-for pid in $(pgrep -f "containerd.*$work/docker-run" || true); do
-    kill -9 "$pid" 2>/dev/null || true
-done
-rm -f "$work/docker.pid" "$work/docker-run/docker.pid"
-start_engine
-expect 0 stop
-until_true "a container survives" nothing_runs

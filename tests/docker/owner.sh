@@ -21,9 +21,6 @@ mine() { # CODE ARG...
     errs=$(<"$work/err")
     ((code == want)) || fail "ccfs $verb $* ended with $code, not $want"
 }
-nothing_runs() {
-    [[ -z $(docker ps -q) ]]
-}
 
 # the Engine, which is root, must see the mount
 mine 3 start

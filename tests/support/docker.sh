@@ -5,6 +5,8 @@
 #
 #   given_engine    starts it: $engine is its socket, DOCKER_HOST says so
 #   given_image     puts ccfs's image into it: made once for a build folder, without a registry
+#   given_engine_and_workspace   both, and a workspace of the user 1000: $raw
+#   nothing_runs    no container does
 #   in_session CODE COMMAND...   ccfs exec -- COMMAND...
 # shellcheck shell=bash
 
@@ -93,6 +95,19 @@ make_image() { # ROOT SAVED
     "${outside[@]}" "$CCFS" image build --root "$1" >"$image_cache/log" 2>&1 || skip "npm gets no Claude Code here"
     docker save -o "$2.new" claude-code-container:latest
     mv -- "$2.new" "$2"
+}
+
+given_engine_and_workspace() {
+    given_folder
+    chmod 755 "$work"
+    given_engine
+    given_image
+    given_workspace
+    chown -R 1000:1000 "$raw"
+}
+
+nothing_runs() {
+    [[ -z $(docker ps -q) ]]
 }
 
 in_session() { # CODE COMMAND...

@@ -7,6 +7,8 @@
 #   COMMAND | holds TEXT      what COMMAND says contains TEXT
 #   COMMAND | lacks TEXT      COMMAND succeeds, and what it says does not contain TEXT
 #   inside CODE COMMAND       ccfs run -- sh -c COMMAND, likewise
+#   newest OP                 the number of the newest event of that operation
+#   no_mount                  ccfs knows of no mount of $raw
 #   not_mounted               nothing of $raw is mounted, no daemon of it runs
 # It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
 # shellcheck shell=bash
@@ -106,6 +108,10 @@ warned() {
     [[ $errs == *"$1"* ]] || fail "stderr lacks: $1"
 }
 
+newest() { # OP: the number of the newest such event
+    "$CCFS" -w "$raw" history --json --limit 1 --op "$1" | sed 's/^{"id":\([0-9]*\),.*/\1/'
+}
+
 # An error is one line that begins with the program's name.
 one_line() {
     [[ $errs == ccfs:* && $errs != *$'\n'* ]] || fail "that is not one line of ours"
@@ -117,6 +123,10 @@ daemon_pid() {
 
 mountpoint_now() {
     "$CCFS" -w "$raw" status --json | sed -n 's/.*"mountpoint":"\([^"]*\)".*/\1/p'
+}
+
+no_mount() {
+    [[ -z $(mountpoint_now) ]]
 }
 
 not_mounted() {

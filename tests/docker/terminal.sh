@@ -4,38 +4,13 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-need tmux
-given_folder
-chmod 755 "$work"
-given_engine
-given_image
-given_workspace
-chown -R 1000:1000 "$raw"
-
-socket=$work/tmux
-tmux_() {
-    tmux -S "$socket" -f /dev/null "$@"
-}
-end_terminal() {
-    local code=$?
-    tmux_ kill-server >/dev/null 2>&1 || true
-    set +e # so that a failure gets to what cleans up
-    (exit "$code")
-    end_docker_test
-}
-trap end_terminal EXIT
-
-shows() { # TEXT
-    tmux_ capture-pane -p -J | grep -qF -- "$1"
-}
-type_in() {
-    tmux_ send-keys -l -- "$1"
-    tmux_ send-keys Enter
-}
+# shellcheck source=tests/support/terminal.sh
+. "$(dirname "$0")/../support/terminal.sh"
+given_engine_and_workspace
+given_terminal end_docker_test
 
 expect 0 start
-tmux_ new-session -d -x 100 -y 30 "env PS1='outer> ' sh"
-tmux_ set-option -g window-size manual >/dev/null
+outer_shell 100
 type_in "stty -a | tail -n +2 | cksum >'$work/stty.before'"
 
 # a shell with job control, in the size of ours
@@ -43,10 +18,7 @@ type_in "'$CCFS' -w '$raw' shell; echo ended with \$?"
 until_true "no shell" shows '/workspace/Projects'
 type_in 'echo size $(stty size)'
 until_true "the size is wrong" shows 'size 30 100'
-tmux_ resize-window -x 90 -y 25
-until_true "the resize did not arrive" bash -c \
-    "tmux -S '$socket' send-keys -l 'echo size \$(stty size)'; tmux -S '$socket' send-keys Enter; sleep 0.3
-     tmux -S '$socket' capture-pane -p -J | grep -qF 'size 25 90'"
+resize 90
 type_in 'sleep 1000'
 sleep 0.5
 tmux_ send-keys C-c

@@ -3,38 +3,19 @@
 # shellcheck source=tests/support/session.sh
 . "$(dirname "$0")/../support/session.sh"
 need_fuse
-need bwrap tmux
+need bwrap
+# shellcheck source=tests/support/terminal.sh
+. "$(dirname "$0")/../support/terminal.sh"
 given_workspace
+given_terminal end_session_test
 
-socket=$work/tmux
-tmux_() {
-    tmux -S "$socket" -f /dev/null "$@"
-}
-end_terminal() {
-    tmux_ kill-server >/dev/null 2>&1 || true
-    end_session_test
-}
-trap end_terminal EXIT
-
-shows() { # TEXT
-    tmux_ capture-pane -p -J | grep -qF -- "$1"
-}
-type_in() {
-    tmux_ send-keys -l -- "$1"
-    tmux_ send-keys Enter
-}
-
-tmux_ new-session -d -x 90 -y 30 "env PS1='outer> ' sh"
-tmux_ set-option -g window-size manual >/dev/null
+outer_shell 90
 type_in "stty -a | cksum >'$work/stty.before'"
 type_in "'$CCFS' -w '$raw' run -- bash --norc --noprofile -i; echo ended with \$?"
 until_true "no shell" shows 'bash-'
 type_in 'echo size $(stty size)'
 until_true "the size is wrong" shows 'size 30 90'
-tmux_ resize-window -x 100 -y 25
-until_true "the resize did not arrive" bash -c \
-    "tmux -S '$socket' send-keys -l 'echo size \$(stty size)'; tmux -S '$socket' send-keys Enter; sleep 0.3
-     tmux -S '$socket' capture-pane -p -J | grep -qF 'size 25 100'"
+resize 100
 
 # Ctrl-Z and Ctrl-C mean the program inside
 type_in 'sleep 1000'

@@ -537,39 +537,10 @@ static void tell_many_open_files(void)
  * -----------------------------------------------------------------------------------------------------------
  */
 
-static struct mount *served;
-
-static int start(enum transport transport)
-{
-    served = mount_make(NULL);
-    served->options.transport = transport;
-    mount_start(served);
-    return 0;
-}
-
-static int start_dev(void **state)
-{
-    (void)state;
-    return start(TRANSPORT_DEV);
-}
-
-static int start_uring(void **state)
-{
-    (void)state;
-    return start(TRANSPORT_URING);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return end_of_mount((void **)&served);
-}
-
 #define TALE(name)                                                                                 \
     static void name##_is_as_in_a_raw_folder(void **state)                                         \
     {                                                                                              \
-        (void)state;                                                                               \
-        assert_same_tale(served, "rw", tell_##name);                                               \
+        assert_same_tale(*state, "rw", tell_##name);                                               \
     }
 
 TALE(reading_and_writing)
@@ -594,12 +565,11 @@ TALE(locks)
 
 static void ten_thousand_open_files_are_ordinary(void **state)
 {
-    (void)state;
     if (fd_raise_limit() < OPEN_FILES + 200) {
         print_message("SKIP: the limit of open files is too low here\n");
         skip();
     }
-    assert_same_tale(served, "rw", tell_many_open_files);
+    assert_same_tale(*state, "rw", tell_many_open_files);
 }
 
 int main(void)
@@ -628,8 +598,8 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, start_dev, end);
+    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, given_mount_over_dev, end_of_mount);
     if (transport_is_here(TRANSPORT_URING))
-        failed += cmocka_run_group_tests_name("over io_uring", tests, start_uring, end);
+        failed += cmocka_run_group_tests_name("over io_uring", tests, given_mount_over_uring, end_of_mount);
     return failed;
 }

@@ -342,13 +342,7 @@ static void a_file_replaced_from_outside_is_the_new_one(void **state)
     mount_stop(m);
 }
 
-static int given_workspace(void **state)
-{
-    *state = mount_make(NULL);
-    return 0;
-}
-
-#define IN_WORKSPACE(test) cmocka_unit_test_setup_teardown(test, given_workspace, end_of_mount)
+#define IN_WORKSPACE(test) cmocka_unit_test_setup_teardown(test, given_unmounted, end_of_mount)
 
 int main(void)
 {

@@ -417,39 +417,10 @@ static void tell_statvfs(void)
 /* ---- the tests
  * -------------------------------------------------------------------------------------------- */
 
-static struct mount *served; /* one for all: each story has a folder of its own */
-
-static int start(enum transport transport)
-{
-    served = mount_make(NULL);
-    served->options.transport = transport;
-    mount_start(served);
-    return 0;
-}
-
-static int start_dev(void **state)
-{
-    (void)state;
-    return start(TRANSPORT_DEV);
-}
-
-static int start_uring(void **state)
-{
-    (void)state;
-    return start(TRANSPORT_URING);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return end_of_mount((void **)&served);
-}
-
 #define TALE(name)                                                                                 \
     static void name##_is_as_in_a_raw_folder(void **state)                                         \
     {                                                                                              \
-        (void)state;                                                                               \
-        assert_same_tale(served, "rw", tell_##name);                                               \
+        assert_same_tale(*state, "rw", tell_##name);                                               \
     }
 
 TALE(creating)
@@ -491,8 +462,8 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, start_dev, end);
+    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, given_mount_over_dev, end_of_mount);
     if (transport_is_here(TRANSPORT_URING))
-        failed += cmocka_run_group_tests_name("over io_uring", tests, start_uring, end);
+        failed += cmocka_run_group_tests_name("over io_uring", tests, given_mount_over_uring, end_of_mount);
     return failed;
 }

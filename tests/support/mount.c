@@ -232,11 +232,33 @@ void mount_remove(struct mount **at)
     *at = NULL;
 }
 
-int given_mount(void **state)
+static int given_mount_over(enum transport transport, void **state)
 {
     struct mount *m = mount_make(NULL);
     *state = m;
+    m->options.transport = transport;
     mount_start(m);
+    return 0;
+}
+
+int given_mount(void **state)
+{
+    return given_mount_over(TRANSPORT_AUTO, state);
+}
+
+int given_mount_over_dev(void **state)
+{
+    return given_mount_over(TRANSPORT_DEV, state);
+}
+
+int given_mount_over_uring(void **state)
+{
+    return given_mount_over(TRANSPORT_URING, state);
+}
+
+int given_unmounted(void **state)
+{
+    *state = mount_make(NULL);
     return 0;
 }
 

@@ -52,6 +52,9 @@ void mount_remove(struct mount **m);
 
 /* Fixture halves: *state is the mount. */
 int given_mount(void **state);
+int given_mount_over_dev(void **state);
+int given_mount_over_uring(void **state);
+int given_unmounted(void **state); /* not started */
 int end_of_mount(void **state);
 /* Can it be used here?  Says why not. */
 bool transport_is_here(enum transport transport);

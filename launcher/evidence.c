@@ -28,7 +28,7 @@ void evidence_close(struct evidence *e)
     redactor_free(&e->redactor);
 }
 
-static int add_file(struct evidence *e, const char *path, int *fd, struct error *err)
+int evidence_add(struct evidence *e, const char *path, int *fd, struct error *err)
 {
     if (e->count == EVIDENCE_LIMIT)
         return error_say(err, E2BIG, "more than %d files of evidence", EVIDENCE_LIMIT);
@@ -49,7 +49,7 @@ int evidence_begin(struct evidence *e, struct error *err, const char *path, ...)
     TRY(archive_file_nameless(e->place, &fd, err));
     redactor_begin(e->redactor, fd);
     e->error = ERROR_NONE;
-    return add_file(e, name, &fd, err);
+    return evidence_add(e, name, &fd, err);
 }
 
 bool evidence_feed(void *evidence, const char *data, size_t bytes)
@@ -64,11 +64,6 @@ int evidence_end(struct evidence *e, struct error *err)
     return redactor_end(e->redactor, err);
 }
 
-int evidence_add(struct evidence *e, const char *path, int *fd, struct error *err)
-{
-    return add_file(e, path, fd, err);
-}
-
 /* ---- packing ---- */
 
 static int add_sums(struct evidence *e, struct error *err)
@@ -76,14 +71,15 @@ static int add_sums(struct evidence *e, struct error *err)
     CLEANUP(strbuf_release) struct strbuf sums = STRBUF_EMPTY;
     CLEANUP(fd_close) int fd = -1;
     for (size_t i = 0; i < e->count; i++) {
-        TRY(archive_file_sum(e->files[i].fd, e->files[i].sha256, err));
-        strbuf_add_format(&sums, "%s  %s\n", e->files[i].sha256, e->files[i].path);
+        char sha256[65];
+        TRY(archive_file_sum(e->files[i].fd, sha256, err));
+        strbuf_add_format(&sums, "%s  %s\n", sha256, e->files[i].path);
     }
     TRY(archive_file_nameless(e->place, &fd, err));
     int r = sums.failed ? -ENOMEM : fd_write_all(fd, strbuf_text(&sums), sums.bytes);
     if (r < 0)
         return error_set(err, -r, "write the checksums");
-    return add_file(e, SUMS, &fd, err);
+    return evidence_add(e, SUMS, &fd, err);
 }
 
 static void own(struct tarball_item *item, const struct workspace *owner, mode_t mode)

@@ -14,7 +14,6 @@ struct evidence {
     struct evidence_file {
         char path[160]; /* in the archive */
         int fd;
-        char sha256[65];
     } files[EVIDENCE_LIMIT];
     size_t count;
     struct error error; /* of a piece that could not be written */

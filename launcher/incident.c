@@ -199,9 +199,10 @@ static int cut_container(const struct incident *i, const struct incident_session
 static void hold_one(struct incident *i, struct incident_session *s, bool hold)
 {
     struct error err = ERROR_NONE;
+    size_t processes = 0;
     int r = s->container ? pause(i, s, hold, &err)
-            : hold       ? freeze_session(s->root, &s->processes, &err)
-                         : thaw_session(s->root, &s->processes, &err);
+            : hold       ? freeze_session(s->root, &processes, &err)
+                         : thaw_session(s->root, &processes, &err);
     s->held = hold ? r == 0 : r < 0;
     if (r < 0)
         incident_failed(i, &err, "%s %s", hold ? "freeze" : "thaw", s->name);

@@ -20,7 +20,6 @@ struct incident_session {
     bool container;
     struct spec_names names; /* of a container's */
     pid_t root;
-    size_t processes;
     bool held;
     bool cut;
     bool has_network;

@@ -114,17 +114,17 @@ static int add_forms(struct redactor *r, const char *name, const char *bytes, si
 }
 
 /* The lines of a value may come apart: in a log with the time before each. */
-static int add_secret(struct redactor *r, const char *name, const struct secret *s)
+static int add_secret(struct redactor *r, const struct secret *s)
 {
     size_t bytes = s->bytes;
     while (bytes && s->value[bytes - 1] == '\n')
         bytes--;
-    TRY(add_forms(r, name, s->value, bytes));
+    TRY(add_forms(r, s->name, s->value, bytes));
     for (const char *at = s->value; at < s->value + bytes;) {
         const char *end = memchr(at, '\n', (size_t)(s->value + bytes - at));
         size_t line = end ? (size_t)(end - at) : (size_t)(s->value + bytes - at);
         if (line >= 2 * REDACT_SHORTEST)
-            TRY(add_forms(r, name, at, line));
+            TRY(add_forms(r, s->name, at, line));
         at += line + 1;
     }
     return 0;
@@ -134,7 +134,7 @@ int redactor_learn(struct redactor *r, const struct secrets *all, struct error *
 {
     int failed = 0;
     for (size_t i = 0; failed == 0 && i < all->count; i++)
-        failed = add_secret(r, all->items[i].name, &all->items[i]);
+        failed = add_secret(r, &all->items[i]);
     return failed < 0 ? error_set(err, -failed, "take secrets out") : 0;
 }
 

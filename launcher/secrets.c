@@ -48,10 +48,9 @@ const struct secret *secrets_find(const struct secrets *s, const char *name)
 int secrets_put(struct secrets *s, const char *name, const char *value, size_t bytes,
                 struct error *err)
 {
-    size_t i = 0;
+    const struct secret *old = secrets_find(s, name);
+    size_t i = old ? (size_t)(old - s->items) : s->count;
     char *copy = calloc(1, bytes + 1);
-    while (i < s->count && strcmp(s->items[i].name, name) != 0)
-        i++;
     if (!copy || i == SECRETS_LIMIT) {
         free(copy);
         return error_say(err, E2BIG, "no room for the secret %s", name);
@@ -59,7 +58,7 @@ int secrets_put(struct secrets *s, const char *name, const char *value, size_t b
     memcpy(copy, value, bytes);
     wipe(&s->items[i]);
     s->items[i] = (struct secret){.value = copy, .bytes = bytes};
-    snprintf(s->items[i].name, sizeof s->items[i].name, "%.*s", VARIABLE_NAME_LIMIT - 1, name);
+    snprintf(s->items[i].name, sizeof s->items[i].name, "%s", name);
     s->count += i == s->count;
     return 0;
 }

@@ -55,9 +55,11 @@ static void fit_files(struct spec *s)
     struct rlimit limit;
     s->files = s->wish->files;
     s->proxy_files = PROXY_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < s->proxy_files)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_max < s->proxy_files)
         s->proxy_files = limit.rlim_max;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= s->files)
+    if (limit.rlim_max >= s->files)
         return;
     log_line("this machine lets a process open %" PRIu64 " files: the session gets these, not "
              "%" PRIu64,
@@ -81,11 +83,6 @@ void spec_fit(struct spec *s, const struct engine *e)
                  s->cpus);
         s->cpus = e->cpus;
     }
-}
-
-static int finish(struct json *j, struct strbuf *out, struct error *err)
-{
-    return json_line(j, out, err);
 }
 
 static void add_list(struct json *j, const char *key, const char *const *items, size_t count)
@@ -133,7 +130,7 @@ int spec_network(const char *subnet, const char *gateway, struct strbuf *out, st
     json_text(j, LABEL_PART, "network");
     json_text(j, LABEL_VERSION, CCFS_VERSION);
     json_end(j);
-    return finish(j, out, err);
+    return json_line(j, out, err);
 }
 
 /* ---- what all containers have ---- */
@@ -291,7 +288,7 @@ int spec_holder(const struct spec *s, struct strbuf *out, struct error *err)
         add_ports(j, s->wish, false);
     }
     json_end(j);
-    return finish(j, out, err);
+    return json_line(j, out, err);
 }
 
 static void add_shared_network(struct json *j, const struct spec *s)
@@ -340,7 +337,7 @@ int spec_helper(const struct spec *s, struct strbuf *out, struct error *err)
         add_home(j, s);
     json_end(j);
     json_end(j);
-    return finish(j, out, err);
+    return json_line(j, out, err);
 }
 
 static void add_proxy_variable(void *json, const char *name, const char *value)
@@ -419,7 +416,7 @@ int spec_proxy(const struct spec *s, struct strbuf *out, struct error *err)
     json_text(j, "/run/proxy", options);
     json_end(j);
     json_end(j);
-    return finish(j, out, err);
+    return json_line(j, out, err);
 }
 
 /* Without noexec: programs are built and run there, too. */
@@ -489,5 +486,5 @@ int spec_agent(const struct spec *s, struct strbuf *out, struct error *err)
     add_tmpfs(j, s);
     add_mounts(j, s);
     json_end(j);
-    return finish(j, out, err);
+    return json_line(j, out, err);
 }

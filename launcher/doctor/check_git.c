@@ -117,9 +117,7 @@ static void look_at(struct repositories *r, int folder, const char *inside)
 static enum walk_wish visit(void *context, const struct walk_place *place)
 {
     struct repositories *r = context;
-    if (!S_ISDIR(place->st.st_mode))
-        return WALK_ON;
-    if (strcmp(place->name, ".git") != 0)
+    if (!S_ISDIR(place->st.st_mode) || strcmp(place->name, ".git") != 0)
         return WALK_ON;
     if (r->seen == MOST_REPOSITORIES)
         return WALK_END;

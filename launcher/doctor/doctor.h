@@ -63,7 +63,7 @@ void doctor_say(struct doctor *d, enum verdict verdict, const char *format, ...)
 /* The same with another fix; NULL: none. */
 void doctor_say_fix(struct doctor *d, enum verdict verdict, const char *fix, const char *format,
                     ...) PRINTF_LIKE(4, 5);
-/* What *err says; its fix is what stands behind its "; " or ": " if it tells one. */
+/* What *err says; its fix is what stands behind its "; ", else that of the check. */
 void doctor_say_error(struct doctor *d, enum verdict verdict, const struct error *err);
 
 /* The worst of all. */

@@ -2,7 +2,6 @@
 #include "launcher/net/cut.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,8 +70,7 @@ static int load(const struct workspace *w, int process, bool cut, struct error *
 static void live_as_child(const struct workspace *w, int process, bool cut, int says)
 {
     struct error err = ERROR_NONE;
-    if (load(w, process, cut, &err) == 0)
-        err = ERROR_NONE;
+    (void)!load(w, process, cut, &err); /* err says it */
     _exit(fd_write_all(says, &err, sizeof err) < 0);
 }
 

@@ -6,7 +6,6 @@
  *       streams and carries between them and the Engine.
  *   (3) The containers live by connections that this process holds: killed, it takes them along. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* backup_mend.c - what changed while it was packed is packed again, as it was at the beginning. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "journal/base/clock.h"

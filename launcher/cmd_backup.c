@@ -1,5 +1,4 @@
 /* cmd_backup.c - `ccfs backup`: the workspace as one archive. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

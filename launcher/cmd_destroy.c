@@ -2,10 +2,8 @@
  *
  * The only verb after which nothing can be taken back, so it wants the workspace's name typed. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
  * that patch(1) and git apply(1) read it.  On a terminal it goes through the pager, and whatever
  * would draw is escaped. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

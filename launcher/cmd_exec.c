@@ -1,7 +1,5 @@
 /* cmd_exec.c - ccfs exec, shell and claude: work in a session's container that ccfs start left
  * running. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 /* cmd_image.c - ccfs image: what sessions in a container start from. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

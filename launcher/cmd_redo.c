@@ -1,5 +1,4 @@
 /* cmd_redo.c - `ccfs redo`: takes an undo back, so that what it undid is there again. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 

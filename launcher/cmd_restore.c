@@ -2,7 +2,6 @@
  *
  * In place it is an undo of what happened to it since, with all that an undo promises (takeback.c).
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

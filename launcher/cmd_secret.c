@@ -1,6 +1,4 @@
 /* cmd_secret.c - ccfs secret: values for this workspace's sessions, kept outside of it. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* cmd_start.c - ccfs start and restart: a session in a container, which stays until it is stopped.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

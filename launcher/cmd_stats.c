@@ -1,5 +1,4 @@
 /* cmd_stats.c - ccfs stats: what a session's container uses of what it may. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* cmd_status.c - ccfs status: the mount, the sessions, the journal; a line each. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

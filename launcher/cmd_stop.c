@@ -6,7 +6,6 @@
  *           workspace uses them
  *
  * The workspace, its files and its journal stay in all three. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

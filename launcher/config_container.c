@@ -1,5 +1,4 @@
 /* config_container.c - the section "container" of the configuration. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

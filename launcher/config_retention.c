@@ -1,5 +1,4 @@
 /* config_retention.c - the section "retention" of the configuration. */
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -17,7 +17,6 @@
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"

@@ -1,10 +1,8 @@
 /* main.c - from the word that a person types to the function that does it. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "journal/base/log.h"
 #include "journal/base/text.h"

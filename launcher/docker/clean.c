@@ -1,7 +1,6 @@
 /* clean.c - see clean.h. */
 #include "launcher/docker/clean.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "launcher/docker/containers.h"

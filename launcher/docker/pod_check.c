@@ -1,7 +1,6 @@
 /* pod_check.c - see pod_check.h. */
 #include "launcher/docker/pod_check.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

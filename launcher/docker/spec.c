@@ -2,7 +2,6 @@
 #include "launcher/docker/spec.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

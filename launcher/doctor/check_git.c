@@ -1,6 +1,5 @@
 /* check_git.c - in whose name commits are made, and what of the workspace's repositories would be
  * lost with it. */
-#include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* check_journal.c - can everything be taken back: the seals, the vault, and what lies elsewhere. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "journal/base/clock.h"

@@ -2,7 +2,6 @@
  * what exists? */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "launcher/control_client.h"
 #include "launcher/doctor/checks.h"

@@ -1,7 +1,5 @@
 /* check_session.c - what sessions are made of: the sandbox of this machine, the Engine, the image.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "journal/base/text.h"

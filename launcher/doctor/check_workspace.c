@@ -1,5 +1,4 @@
 /* check_workspace.c - is there a workspace, is it as init made it, and has it room? */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -5,13 +5,11 @@
 #include "launcher/net/dead.h"
 
 #include <arpa/nameser.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <resolv.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 /* domain.c - see domain.h. */
 #include "launcher/net/domain.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include "launcher/net/space.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>

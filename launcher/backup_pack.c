@@ -7,12 +7,12 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "journal/base/dir.h"
 #include "journal/base/fd.h"
+#include "journal/base/list.h"
 #include "launcher/backup_part.h"
 
 #define DEPTH_MOST 400 /* two descriptors each, of the 1024 that everybody has */
@@ -47,14 +47,10 @@ static int pack(struct backup *b, const struct tarball_item *item, struct error 
 
 static int remember_name(struct backup *b, uint64_t ino, const char *path)
 {
-    if (b->name_count == b->name_room) {
-        size_t room = b->name_room ? b->name_room * 2 : 64;
-        struct other_name *names = realloc(b->names, room * sizeof *names);
-        if (!names)
-            return -ENOMEM;
-        b->names = names;
-        b->name_room = room;
-    }
+    struct other_name *names = list_grown(b->names, b->name_count, &b->name_room, sizeof *names);
+    if (!names)
+        return -ENOMEM;
+    b->names = names;
     char *copy = arena_copy_text(&b->memory, path);
     if (!copy)
         return -ENOMEM;

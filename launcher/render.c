@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/list.h"
 #include "journal/base/text.h"
 
 #define COLUMNS_DEFAULT 80
@@ -268,16 +269,12 @@ static bool line_fill(struct line *line, const struct cell *cells)
 
 void table_add(struct table *table, const struct cell *cells)
 {
-    if (table->count == table->room) {
-        size_t room = table->room ? table->room * 2 : 16;
-        struct line *lines = realloc(table->lines, room * sizeof *lines);
-        if (!lines) {
-            table->failed = true;
-            return;
-        }
-        table->lines = lines;
-        table->room = room;
+    struct line *lines = list_grown(table->lines, table->count, &table->room, sizeof *lines);
+    if (!lines) {
+        table->failed = true;
+        return;
     }
+    table->lines = lines;
     struct line line = {0};
     if (line_fill(&line, cells)) {
         table->lines[table->count++] = line;

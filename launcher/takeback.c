@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/base/list.h"
 #include "journal/base/log.h"
 #include "launcher/plan.h"
 #include "launcher/unfinished.h"
@@ -23,14 +24,10 @@ void takeback_release(struct takeback *back)
 
 int takeback_add(struct takeback *back, uint64_t event)
 {
-    if (back->count == back->room) {
-        size_t room = back->room ? back->room * 2 : 256;
-        uint64_t *ids = realloc(back->ids, room * sizeof *ids);
-        if (!ids)
-            return -ENOMEM;
-        back->ids = ids;
-        back->room = room;
-    }
+    uint64_t *ids = list_grown(back->ids, back->count, &back->room, sizeof *ids);
+    if (!ids)
+        return -ENOMEM;
+    back->ids = ids;
     back->ids[back->count++] = event;
     return 0;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/base/list.h"
+
 void touched_release(struct touched *t)
 {
     arena_release(&t->memory);
@@ -15,14 +17,10 @@ void touched_release(struct touched *t)
 
 int touched_add(struct touched *t, const char *path, bool below, int64_t mtime)
 {
-    if (t->count == t->room) {
-        size_t room = t->room ? t->room * 2 : 256;
-        struct touched_path *list = realloc(t->list, room * sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        t->list = list;
-        t->room = room;
-    }
+    struct touched_path *list = list_grown(t->list, t->count, &t->room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    t->list = list;
     char *copy = arena_copy_text(&t->memory, path);
     if (!copy)
         return -ENOMEM;
@@ -35,14 +33,10 @@ static int add_inode(struct touched *t, uint64_t ino)
 {
     if (!ino)
         return 0;
-    if (t->inode_count == t->inode_room) {
-        size_t room = t->inode_room ? t->inode_room * 2 : 256;
-        uint64_t *inodes = realloc(t->inodes, room * sizeof *inodes);
-        if (!inodes)
-            return -ENOMEM;
-        t->inodes = inodes;
-        t->inode_room = room;
-    }
+    uint64_t *inodes = list_grown(t->inodes, t->inode_count, &t->inode_room, sizeof *inodes);
+    if (!inodes)
+        return -ENOMEM;
+    t->inodes = inodes;
     t->inodes[t->inode_count++] = ino;
     return 0;
 }

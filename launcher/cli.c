@@ -78,8 +78,8 @@ static void print_option(const struct cli_option *o)
 
 static void print_help(const struct cli_verb *verb, const struct table *t)
 {
-    printf("usage: ccfs %s%s%s\n\n%s\n", verb->name, verb->name[0] ? " " : "", verb->usage,
-           verb->about);
+    printf("usage: ccfs %s%s%s\n\n%s\n", verb->name, verb->name[0] && verb->usage[0] ? " " : "",
+           verb->usage, verb->about);
     for (size_t i = 0; i < t->count; i++)
         print_option(&t->all[i]);
     if (verb->examples)

@@ -23,8 +23,8 @@ static const struct cli_verb verb = {
         "name), cuts their network, and puts a backup with the journal, logs, containers, "
         "processes, history\n"
         "and what verify says into one archive with checksums; values of secrets are taken out of "
-        "what is\n"
-        "collected.  Nothing is ended: --thaw lets all go on, with its network.\n",
+        "all but\n"
+        "the backup.  Nothing is ended: --thaw lets all go on, with its network.\n",
     .examples = "  ccfs incident\n"
                 "  ccfs incident night --output /mnt/disk/night.tar.gz\n"
                 "  ccfs incident --thaw\n",

@@ -15,6 +15,22 @@ for verb in init mount umount run status history show diff cat restore undo redo
     "$CCFS" help "$verb" >/dev/null || fail "help $verb"
 done
 
+# --- each verb says how it is called, and the manual knows all its options ---
+in_the_manual() { # OPTION
+    grep -qE -- "(^|[ |])-$1( |\$)" "$repository/docs/ccfs.1"
+}
+verbs=$("$CCFS" --help | sed -n '/^Verbs:/,$ s/^  \([a-z-]*\) .*/\1/p')
+(($(wc -w <<<"$verbs") > 25)) || fail "--help lists too few verbs: $verbs"
+for verb in $verbs; do
+    text=$("$CCFS" "$verb" --help) || fail "$verb --help ends with $?"
+    [[ $text == "usage: ccfs $verb"* && ${text%%$'\n'*} != *' ' ]] || fail "$verb --help has no usage"
+    options=$(sed -n 's/^  \(-.,\|   \) --\([a-z0-9-]*\).*/\2/p' <<<"$text")
+    [[ $options == *help* ]] || fail "$verb --help lists no options"
+    for option in $options; do
+        in_the_manual "$option" || fail "ccfs(1) lacks --$option of $verb"
+    done
+done
+
 expect 2 hstory
 one_line
 warned "did you mean 'history'?"

@@ -107,7 +107,8 @@ static int recover_power(struct journal *j, struct recovery *found, struct error
     TRY(meta_get(j->db, "clean", &clean, err));
     TRY(meta_get(j->db, "running", &first, err));
     TRY(boot_is_another(j->db, &another, err));
-    if (clean <= 0 && another)
+    found->power_lost = clean <= 0 && another;
+    if (found->power_lost)
         TRY(recover_torn(j->vault, j->db, (uint64_t)first, found, err));
     return boot_set(j->db, err);
 }

@@ -31,6 +31,7 @@ struct ending {
     int root;
     struct vault *vault;
     struct db *db;
+    bool power_lost;
     struct arena memory;
     struct undo_tree tree; /* searched when the first file was not found otherwise */
     bool searched;
@@ -192,36 +193,39 @@ static int session_ranges(struct vault *v, const struct open_session *o, const s
 }
 
 /* It may have begun before anybody could know whether something would be written.  Who writes can
- * set the old time again, but not the change time. */
-static bool is_untouched(const struct open_session *o, const struct attr *after)
+ * set the old time again, but not the change time.  A filesystem that went down may have the new
+ * bytes and still the old times: it writes the one before the other. */
+static bool is_untouched(const struct ending *e, const struct open_session *o,
+                         const struct attr *after)
 {
     const struct attr *b = &o->before;
     int64_t newest = b->mtime > b->ctime ? b->mtime : b->ctime;
-    return attr_same_content(b, after) && b->ctime == after->ctime &&
+    return !e->power_lost && attr_same_content(b, after) && b->ctime == after->ctime &&
            o->time - newest > ATTR_TICK_NS;
 }
 
 /* What cannot be found any more happened. */
-static enum outcome outcome_of(const struct open_session *o, const struct attr *a)
+static enum outcome outcome_of(const struct ending *end, const struct open_session *o,
+                               const struct attr *a)
 {
     if (!o->settled)
-        return is_untouched(o, a) ? OUTCOME_NOTHING : OUTCOME_OK;
+        return is_untouched(end, o, a) ? OUTCOME_NOTHING : OUTCOME_OK;
     const struct event e = {.op = o->op, .before = o->before, .kept = o->kept};
     const struct sight s = {.path = *a, .unknown = a->mode == 0};
     return recover_settle(&e, &s) == VERDICT_HAPPENED ? OUTCOME_OK : OUTCOME_FAILED;
 }
 
-static int end_row(struct db *db, const struct open_session *o, const struct attr *a,
+static int end_row(const struct ending *e, const struct open_session *o, const struct attr *a,
                    const struct range *ranges, size_t count, struct error *err)
 {
     CLEANUP(stmt_done)
     struct stmt q = db_query(
-        db, "UPDATE event SET outcome = ?12, error = ?13, flags = flags | 2, ranges = iif(?14, "
-            "ranges, ?2), a_ino = ?3, a_born = ?4,"
-            " a_mode = ?5, a_uid = ?6, a_gid = ?7, a_nlink = ?8, a_size = ?9, a_mtime = ?10,"
-            " a_ctime = ?11 WHERE id = ?1 AND outcome = 3");
+        e->db, "UPDATE event SET outcome = ?12, error = ?13, flags = flags | 2, ranges = iif(?14, "
+               "ranges, ?2), a_ino = ?3, a_born = ?4,"
+               " a_mode = ?5, a_uid = ?6, a_gid = ?7, a_nlink = ?8, a_size = ?9, a_mtime = ?10,"
+               " a_ctime = ?11 WHERE id = ?1 AND outcome = 3");
     stmt_bind_int(&q, 1, (int64_t)o->id);
-    enum outcome outcome = outcome_of(o, a);
+    enum outcome outcome = outcome_of(e, o, a);
     stmt_bind_int(&q, 12, outcome);
     if (outcome == OUTCOME_FAILED)
         stmt_bind_int(&q, 13, ECANCELED);
@@ -251,7 +255,7 @@ static int end_session(struct ending *e, const struct open_session *o, struct er
     struct error why = ERROR_NONE;
     if (!o->settled && session_ranges(e->vault, o, &after, &ranges, &count, &why) < 0)
         log_error(&why); /* a damaged version: the row is ended without ranges */
-    int r = end_row(e->db, o, &after, ranges, count, err);
+    int r = end_row(e, o, &after, ranges, count, err);
     free(ranges);
     return r;
 }
@@ -273,7 +277,8 @@ static int end_all(struct ending *e, unsigned *sessions, struct error *err)
 int recover_open(int root, struct vault *v, struct db *db, struct recovery *out, struct error *err)
 {
     CLEANUP(transaction_rollback) struct transaction t = {0};
-    struct ending e = {.root = root, .vault = v, .db = db, .memory = ARENA_EMPTY};
+    struct ending e = {
+        .root = root, .vault = v, .db = db, .power_lost = out->power_lost, .memory = ARENA_EMPTY};
     unsigned sessions = 0;
     TRY(transaction_begin(db, &t, err));
     int r = tree_open(&e.tree, root, &e.memory, err);

@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/journal.h"
 #include "journal/schema.h"
@@ -313,6 +315,32 @@ static void a_removal_that_did_not_reach_the_disk_is_known_as_such(void **state)
     assert_true(test_exists(root, "f"));
 }
 
+static void open_a_file_for_writing(struct journal *j, uint64_t *version)
+{
+    uint64_t event = 0;
+    const struct timespec ticks = {.tv_nsec = 2 * ATTR_TICK_NS};
+    nanosleep(&ticks, NULL); /* the file is older than one */
+    assert_int_equal(begin_write(j, version, &event, NULL), 0);
+}
+
+/* The new bytes were on the disk, the new times were not. */
+static void after_a_power_loss_old_times_do_not_prove_old_bytes(void **state)
+{
+    for (int power_lost = 0; power_lost < 2; power_lost++) {
+        test_file_text(root, "f", "0123456789");
+        uint64_t version = when_killed(open_a_file_for_writing);
+        if (power_lost)
+            another_boot();
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        journal_close(&j);
+        assert_int_equal(ask("SELECT outcome FROM event WHERE version NOT NULL"),
+                         power_lost ? OUTCOME_OK : OUTCOME_NOTHING);
+        assert_true(version > 0);
+        remove_workspace(state);
+        make_workspace(state);
+    }
+}
+
 static void blocks_that_lack_a_changed_byte_are_torn(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, leave_alone};
@@ -343,6 +371,7 @@ int main(void)
         STORY(after_a_kill_every_version_is_taken_as_it_is),
         STORY(after_a_power_loss_a_torn_copy_is_out_of_use),
         STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
+        STORY(after_a_power_loss_old_times_do_not_prove_old_bytes),
         STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),
         STORY(blocks_that_lack_a_changed_byte_are_torn),
 #undef STORY

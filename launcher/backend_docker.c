@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "journal/base/fd.h"
-#include "journal/base/log.h"
 #include "launcher/backend.h"
 #include "launcher/child.h"
 #include "launcher/docker/exec.h"

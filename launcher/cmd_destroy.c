@@ -7,8 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "journal/base/fd.h"
-#include "journal/base/log.h"
 #include "launcher/child.h"
 #include "launcher/commands.h"
 #include "launcher/control_client.h"

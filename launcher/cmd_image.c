@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "journal/base/log.h"
 #include "journal/base/text.h"
 #include "launcher/commands.h"
 #include "launcher/config.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/base/log.h"
 #include "launcher/commands.h"
 #include "launcher/daemon.h"
 #include "launcher/docker/keeper.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "journal/base/clock.h"
-#include "journal/base/log.h"
 #include "journal/undo.h"
 #include "launcher/commands.h"
 #include "launcher/takeback.h"

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "journal/base/fd.h"
 #include "journal/base/list.h"
 
 #define ROUND_MS 1000

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/base/fd.h"
 #include "launcher/docker/demux.h"
 #include "launcher/incident.h"
 #include "launcher/process_tree.h"

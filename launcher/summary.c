@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "journal/base/clock.h"
-#include "journal/base/text.h"
 #include "journal/history.h"
 #include "launcher/render.h"
 

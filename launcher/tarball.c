@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/base/fd.h"
 #include "journal/base/text.h"
 #include "journal/xattr.h"
 

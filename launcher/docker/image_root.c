@@ -17,7 +17,6 @@
 #include "launcher/cli.h"
 #include "launcher/docker/image_files.h"
 #include "launcher/net/tool.h"
-#include "launcher/program.h"
 #include "launcher/tar.h"
 #include "launcher/tree_remove.h"
 

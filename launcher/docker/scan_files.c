@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/base/text.h"
 #include "launcher/docker/container.h"
 #include "launcher/docker/names.h"
 #include "launcher/json.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/base/fd.h"
 #include "launcher/capture.h"
 #include "launcher/doctor/checks.h"
 #include "launcher/doctor/repository.h"

@@ -122,6 +122,12 @@ static bool discard_older(struct spares *s, int64_t than)
 /* ---- what is wanted
  * ---------------------------------------------------------------------------------- */
 
+/* A smaller one is copied while it is opened. */
+static bool is_large(const struct fusefs *fs, const struct attr *a)
+{
+    return S_ISREG(a->mode) && (int64_t)a->size > fs->copy_limit;
+}
+
 /* What was kept block by block was so much that the whole is worth its while.  Whether a clone is,
  * its extents say (make). */
 static bool was_dear(const struct writing *w)
@@ -136,7 +142,7 @@ static bool was_dear(const struct writing *w)
 void spare_consider(struct fusefs *fs, struct node *node, const struct writing *w)
 {
     struct spares *s = fs->spares;
-    if (!s || !atomic_load(&fs->through) || !was_dear(w))
+    if (!s || !atomic_load(&fs->through) || !is_large(fs, &w->before) || !was_dear(w))
         return;
     node_hold(fs->nodes, node);
     pthread_mutex_lock(&s->lock);
@@ -179,11 +185,6 @@ static void let_a_tick_pass(void)
 {
     const struct timespec tick = {.tv_nsec = ATTR_TICK_NS};
     nanosleep(&tick, NULL);
-}
-
-static bool is_large(const struct fusefs *fs, const struct attr *a)
-{
-    return S_ISREG(a->mode) && (int64_t)a->size > fs->copy_limit;
 }
 
 static bool has_room(const struct fusefs *fs, int64_t size)

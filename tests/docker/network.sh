@@ -23,13 +23,6 @@ readonly closed_ones=(
     udp:203.0.113.3:53 tcp:203.0.113.3:53                       # another name server
     'tcp:[fd77::2]:80' 'tcp:[fd77::1]:8082'                     # IPv6
 )
-check() { # open|closed TARGET...: in $out
-    local wanted=$1 target
-    shift
-    for target in "$@"; do
-        said "$target $wanted"
-    done
-}
 probe() { # ARG... of exec
     expect 0 exec "$@" -- python3 reach.py "${open_ones[@]}" "${closed_ones[@]}"
     check open "${open_ones[@]}"

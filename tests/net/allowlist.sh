@@ -72,7 +72,8 @@ kill -9 "$victim"
 wait "$victim" 2>/dev/null || true
 nothing_left() { ! proxies && ! pgrep -x sleep >/dev/null; }
 until_true 'a killed session leaves its proxy behind' nothing_left
-until_true 'the daemon does not end' not_mounted
+until_true 'the daemon does not end' no_mount
+not_mounted
 mount --bind /dev/null "$(command -v squid)"
 code=0
 errs=$("$CCFS" -w "$raw" run -- true 2>&1) || code=$?

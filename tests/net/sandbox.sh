@@ -32,14 +32,6 @@ python3 "$here/support/reach.py" "${open_ones[@]}" tcp:192.168.77.2:80 udp:192.1
     udp:203.0.113.3:53 tcp:203.0.113.3:53 'tcp:[fd77::2]:80' 'tcp:[fd77::1]:8082' >"$work/control"
 ! grep -q closed "$work/control" || fail "the world is not as it should be: $(grep closed "$work/control")"
 
-check() { # open|closed TARGET...: in $out
-    local wanted=$1 target
-    shift
-    for target in "$@"; do
-        said "$target $wanted"
-    done
-}
-
 # --- internet, as root on its own workspace ---
 expect 0 run --network internet -- python3 reach.py "${open_ones[@]}" "${closed_ones[@]}"
 check open "${open_ones[@]}"
@@ -114,7 +106,8 @@ kill -9 "$victim"
 wait "$victim" 2>/dev/null || true
 nothing_left() { ! carriers && ! pgrep -x sleep >/dev/null; }
 until_true 'a killed session leaves its network behind' nothing_left
-until_true 'the daemon does not end' not_mounted
+until_true 'the daemon does not end' no_mount
+not_mounted
 
 # --- by slirp4netns where there is no pasta; and with neither ---
 mkdir "$work/bin"

@@ -41,7 +41,7 @@ mount_disk() { # IMAGE DIR
 
 given_outer() {
     [[ -z $outer ]] || return 0
-    [[ -c /dev/fuse && -w /dev/fuse ]] || skip "/dev/fuse is not there, or not open to this user"
+    need_fuse
     work=$(mktemp -d "${TMPDIR:-/tmp}/ccfs-power.XXXXXX")
     trap end_power EXIT
     trap 'exit 130' INT

@@ -8,16 +8,10 @@
 # It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
 # shellcheck shell=bash
 
-set -euo pipefail
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly here repository=${here%/tests}
+# shellcheck source=tests/support/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=tests/support/manifest.sh
 . "$here/support/manifest.sh"
-
-CCFS=$(realpath -- "${1:-${CCFS:-$repository/build/ccfs}}")
-export CCFS
-unset CCFS_WORKSPACE
 
 say() {
     printf '%s\n' "$*"
@@ -26,18 +20,6 @@ say() {
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     exit 1
-}
-
-skip() {
-    printf 'SKIPPED: %s\n' "$*"
-    exit 77
-}
-
-need() { # TOOL...
-    local tool
-    for tool in "$@"; do
-        command -v "$tool" >/dev/null || skip "there is no $tool here"
-    done
 }
 
 work=''
@@ -70,7 +52,7 @@ end() {
 }
 
 given_workspace() {
-    [[ -c /dev/fuse && -w /dev/fuse ]] || skip "/dev/fuse is not there, or not open to this user"
+    need_fuse
     work=$(mktemp -d "${TMPDIR:-/tmp}/ccfs-programs.XXXXXX")
     raw=$work/workspace
     mnt=$work/mount

@@ -13,13 +13,8 @@
 # It ends with 77 and a reason where it cannot run; nothing stays mounted, no folder stays behind.
 # shellcheck shell=bash
 
-set -euo pipefail
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly here repository=${here%/tests}
-CCFS=$(realpath -- "${1:-${CCFS:-$repository/build/ccfs}}")
-export CCFS
-unset CCFS_WORKSPACE
+# shellcheck source=tests/support/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 work=''
 raw=''
@@ -31,26 +26,6 @@ fail() {
     [[ -z $out ]] || printf -- '--- stdout\n%s\n' "$out" >&2
     [[ -z $errs ]] || printf -- '--- stderr\n%s\n' "$errs" >&2
     exit 1
-}
-
-skip() {
-    printf 'SKIPPED: %s\n' "$*"
-    exit 77
-}
-
-need() { # TOOL...
-    local tool
-    for tool in "$@"; do
-        command -v "$tool" >/dev/null || skip "there is no $tool here"
-    done
-}
-
-need_fuse() {
-    [[ -c /dev/fuse && -w /dev/fuse ]] || skip "/dev/fuse is not there, or not open to this user"
-}
-
-need_root() {
-    ((EUID == 0)) || skip "needs root"
 }
 
 end_session_test() {

@@ -18,6 +18,15 @@ if [[ -z ${CCFS_IN_WORLD:-} ]]; then
     exec unshare -n -m -p -f --kill-child --mount-proc bash "$0" "$@"
 fi
 
+# What reach.py, run in a session, has said in $out.
+check() { # open|closed TARGET...: in $out
+    local wanted=$1 target
+    shift
+    for target in "$@"; do
+        said "$target $wanted"
+    done
+}
+
 serve() { # NAMESPACE|here SERVER-WORDS...
     local namespace=$1 word ready enter=()
     shift

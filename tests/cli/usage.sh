@@ -1,5 +1,6 @@
 #!/bin/bash
-# usage.sh - what is typed wrongly gets one line, a suggestion and exit 2.
+# usage.sh - what is typed wrongly gets one line, a suggestion and exit 2; what can be typed is in --help
+# and in the manual.
 # shellcheck source=tests/support/session.sh
 . "$(dirname "$0")/../support/session.sh"
 given_folder

@@ -1,6 +1,7 @@
 /* Most bugs of this kind need three operations or fewer: all sequences of so many from a small
- * alphabet, through a real mount.  Each is undone and redone, then each single event of it and all
- * but that one, where that is not refused, and undone again; the tree is each time what it was.
+ * alphabet, through a real mount.  Each is undone and redone, so are its events one after the
+ * other, newest first, then each single one of them and all but that one, where that is not
+ * refused, and it is undone again; the tree is each time what it was.
  *
  * Of those of two and three a part, in MODEL_PARTS runs (default 8 and 400) all: MODEL_PART=N
  * (default: by the clock) is the one that this run takes.  A redo reads what all undos before it
@@ -16,7 +17,8 @@
 #include "tests/support/tree.h"
 
 #define LENGTH_MOST 3
-#define WORDS_A_WORKSPACE 64
+#define EVENTS_MOST (LENGTH_MOST * 8)
+#define WORDS_A_WORKSPACE 16
 
 static const struct {
     const char *kind;
@@ -107,11 +109,24 @@ static void undo_and_redo(const struct stage *s, const struct selection *which, 
     assert_stage(s, s->after, "the redo");
 }
 
+/* What came later is taken back when it is an event's turn: nothing is in its way. */
+static void one_by_one(const struct stage *s, const struct selection *all)
+{
+    uint64_t undos[EVENTS_MOST];
+    for (size_t i = all->count; i-- > 0;)
+        undos[i] = take_back(s->m, &(struct selection){&all->ids[i], 1});
+    assert_stage(s, s->before, "the undo of one after the other");
+    for (size_t i = 0; i < all->count; i++)
+        if (undos[i])
+            take_forth(s->m, undos[i]);
+    assert_stage(s, s->after, "the redo of one after the other");
+}
+
 /* Each event alone, and all but it. */
 static void some_of(const struct stage *s, const struct selection *all)
 {
-    uint64_t others[LENGTH_MOST * 4];
-    for (size_t i = 0; i < all->count && all->count <= COUNT_OF(others); i++) {
+    uint64_t others[EVENTS_MOST];
+    for (size_t i = 0; i < all->count; i++) {
         const struct selection one = {&all->ids[i], 1};
         const struct selection rest = {others, all->count - 1};
         memcpy(others, all->ids, i * sizeof *others);
@@ -142,7 +157,9 @@ static void play(struct stage *s, const struct word *w)
     struct selection all = selection_span(first, newest_event(s->m));
     s->after = tree_text(s->raw);
     if (all.count) {
+        assert_true(all.count <= EVENTS_MOST);
         undo_and_redo(s, &all, true);
+        one_by_one(s, &all);
         some_of(s, &all);
         take_back(s->m, &all);
         assert_stage(s, s->before, "the last undo of all");

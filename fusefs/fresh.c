@@ -11,6 +11,7 @@
 #include "fusefs/data.h"
 #include "fusefs/mapped.h"
 #include "journal/base/clock.h"
+#include "journal/base/thread.h"
 
 #define LOOK_NS                                                                                    \
     (NS_PER_S / 2) /* what the host's user changes in an open file is seen within it, and a bit */
@@ -210,9 +211,7 @@ static void look_at_writers(struct fresh *fresh)
 
 static void wait_ns(struct fresh *fresh, int64_t ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until = clock_timespec(clock_ns(until) + ns);
+    const struct timespec until = clock_steady_in(ns);
     pthread_cond_timedwait(&fresh->wake, &fresh->lock, &until);
 }
 
@@ -243,11 +242,7 @@ int fresh_start(struct fusefs *fs, struct fresh **out, struct error *err)
     fresh->fs = fs;
     fresh->told = clock_now_ns();
     pthread_mutex_init(&fresh->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&fresh->wake, &steady);
-    pthread_condattr_destroy(&steady);
+    thread_cond_init(&fresh->wake);
     int r = pthread_create(&fresh->thread, NULL, look_after, fresh);
     if (r != 0) {
         pthread_cond_destroy(&fresh->wake);

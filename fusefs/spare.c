@@ -16,6 +16,7 @@
 #include "fusefs/passthrough.h"
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
+#include "journal/base/thread.h"
 
 #define SPARES 4
 #define WISHES 8
@@ -171,9 +172,7 @@ static bool next_wish(struct spares *s, struct spare_wish *out)
 /* Under lock.  false: it is time to end. */
 static bool wait_ns(struct spares *s, int64_t ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until = clock_timespec(clock_ns(until) + ns);
+    const struct timespec until = clock_steady_in(ns);
     int r = 0;
     while (!s->ending && r == 0 && s->wish_count == 0)
         r = pthread_cond_timedwait(&s->wake, &s->lock, &until);
@@ -285,11 +284,7 @@ int spares_start(struct fusefs *fs, struct spares **out, struct error *err)
         return error_set(err, ENOMEM, "threads");
     s->fs = fs;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &steady);
-    pthread_condattr_destroy(&steady);
+    thread_cond_init(&s->wake);
     int r = pthread_create(&s->thread, NULL, keep_ahead, s);
     if (r != 0) {
         release(s);

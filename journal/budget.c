@@ -5,31 +5,21 @@
 #include <time.h>
 
 #include "journal/base/clock.h"
+#include "journal/base/thread.h"
 
 #define PATIENCE_S 10 /* of one who needs room */
 #define FULL_S 5      /* for so long it is believed that there is none */
 #define GIB ((double)(UINT64_C(1) << 30))
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return clock_ns(t);
-}
-
 void budget_init(struct budget *b)
 {
-    pthread_condattr_t clock;
     atomic_init(&b->used, 0);
     atomic_init(&b->measured, false);
     atomic_init(&b->limit, 0);
     b->wanted = b->stop = false;
     b->full_till = 0;
     pthread_mutex_init(&b->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    thread_cond_init(&b->changed);
 }
 
 void budget_end(struct budget *b)
@@ -66,10 +56,10 @@ static void wake(struct budget *b)
 /* Under lock.  Retention may make room meanwhile. */
 static void wait_for_room(struct budget *b)
 {
-    const struct timespec until = clock_timespec(monotonic_ns() + PATIENCE_S * NS_PER_S);
+    const struct timespec until = clock_steady_in(PATIENCE_S * NS_PER_S);
     int r = 0;
     wake(b);
-    while (r == 0 && is_full(b) && !b->stop && monotonic_ns() >= b->full_till)
+    while (r == 0 && is_full(b) && !b->stop && clock_steady_ns() >= b->full_till)
         r = pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
 
@@ -115,7 +105,7 @@ void budget_stop(struct budget *b)
 
 bool budget_wait(struct budget *b, int64_t seconds, bool *wanted)
 {
-    const struct timespec until = clock_timespec(monotonic_ns() + seconds * NS_PER_S);
+    const struct timespec until = clock_steady_in(seconds * NS_PER_S);
     int r = 0;
     pthread_mutex_lock(&b->lock);
     while (r == 0 && !b->wanted && !b->stop)
@@ -130,7 +120,7 @@ bool budget_wait(struct budget *b, int64_t seconds, bool *wanted)
 void budget_tried(struct budget *b)
 {
     pthread_mutex_lock(&b->lock);
-    b->full_till = is_full(b) ? monotonic_ns() + FULL_S * NS_PER_S : 0;
+    b->full_till = is_full(b) ? clock_steady_ns() + FULL_S * NS_PER_S : 0;
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->lock);
 }

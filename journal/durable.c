@@ -47,17 +47,13 @@ struct durable {
 int durable_open(struct vault *vault, struct intake *in, struct durable **out, struct error *err)
 {
     struct durable *d = calloc(1, sizeof *d);
-    pthread_condattr_t attr;
     if (!d)
         return error_set(err, ENOMEM, "open the journal");
     d->vault = vault;
     d->intake = in;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->turn, &attr);
-    pthread_cond_init(&d->end, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&d->turn);
+    thread_cond_init(&d->end);
     *out = d;
     return 0;
 }
@@ -165,9 +161,7 @@ int durable_all(struct durable *d, struct error *err)
 
 static struct timespec next_look(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return clock_timespec(clock_ns(t) + EACH_MS * (NS_PER_S / 1000));
+    return clock_steady_in(EACH_MS * (NS_PER_S / 1000));
 }
 
 static void *durable_main(void *context)

@@ -371,9 +371,7 @@ static int pass_waiting(struct hasher *h, struct error *err)
 
 static void nap(struct hasher *h, int times)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until = clock_timespec(clock_ns(until) + (int64_t)times * NAP_MS * 1000000);
+    const struct timespec until = clock_steady_in((int64_t)times * NAP_MS * 1000000);
     pthread_mutex_lock(&h->lock);
     int r = 0;
     while (!atomic_load(&h->stop) && r == 0)
@@ -429,12 +427,8 @@ static int start_thread(struct hasher *h, struct error *err)
 
 static int prepare(struct hasher *h, struct error *err)
 {
-    pthread_condattr_t clock;
     pthread_mutex_init(&h->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    thread_cond_init(&h->changed);
     h->sha = sha256_new();
     if (!h->sha)
         return error_set(err, ENOMEM, "prepare SHA-256");

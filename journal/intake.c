@@ -29,6 +29,7 @@
 #include "journal/base/crc.h"
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
+#include "journal/base/thread.h"
 #include "journal/intake_guard.h"
 
 #define HEADER_BYTES 4096
@@ -182,13 +183,9 @@ static int file_map(int fd, struct header **out, struct error *err)
 
 static void locks_init(struct intake *in)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&in->lock, NULL);
-    pthread_cond_init(&in->room, &attr);
-    pthread_cond_init(&in->work, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&in->room);
+    thread_cond_init(&in->work);
 }
 
 int intake_open(int state, struct intake **out, struct error *err)
@@ -364,9 +361,7 @@ static struct record *take(struct intake *in, const struct reservation *want, ui
 
 static struct timespec from_now(int ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return clock_timespec(clock_ns(t) + (int64_t)ms * (NS_PER_S / 1000));
+    return clock_steady_in((int64_t)ms * (NS_PER_S / 1000));
 }
 
 static int shut_error(const struct intake *in, struct error *err)

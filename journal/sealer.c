@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "journal/base/clock.h"
 #include "journal/base/fault.h"
@@ -23,13 +22,6 @@ struct sealer {
     int64_t earlier;   /* sessions up to this number are of earlier runs: they end no more */
     int64_t looked_ns; /* monotonic: when the time was up last */
 };
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return clock_ns(t);
-}
 
 /* Only after a crash something is open: then all seals are gone through. */
 static int find_open(struct sealer *s, struct error *err)
@@ -49,7 +41,7 @@ static int load(struct sealer *s, struct error *err)
 {
     TRY(seal_last(s->reader.db, &s->last, err));
     TRY(find_open(s, err));
-    s->looked_ns = monotonic_ns();
+    s->looked_ns = clock_steady_ns();
     atomic_store(&s->lacks_key, s->last.is_signed);
     return db_number(s->reader.db, "SELECT ifnull(max(id), 0) FROM session", &s->earlier, err);
 }
@@ -232,7 +224,7 @@ static int seal_or_forget(struct sealer *s, bool whole, struct error *err)
 static int is_due(struct sealer *s, bool *due, struct error *err)
 {
     int64_t newest = 0;
-    int64_t now = monotonic_ns();
+    int64_t now = clock_steady_ns();
     *due = now - s->looked_ns >= SEAL_SECONDS * NS_PER_S;
     if (*due)
         s->looked_ns = now;
@@ -254,7 +246,7 @@ int sealer_step(struct sealer *s, struct error *err)
     if (sealer_lacks_key(s))
         return 0;
     if (atomic_exchange(&s->hurry, false))
-        s->looked_ns = monotonic_ns() - SEAL_SECONDS * NS_PER_S;
+        s->looked_ns = clock_steady_ns() - SEAL_SECONDS * NS_PER_S;
     TRY(is_due(s, &due, err));
     for (int i = 0; due && sealed == 1 && i < AT_ONCE; i++) {
         sealed = seal_or_forget(s, true, err);

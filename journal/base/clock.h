@@ -39,4 +39,10 @@ static inline struct timespec clock_timespec(int64_t ns)
     return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
+/* So long from now, of the steady clock: where a wait ends (thread_cond_init()). */
+static inline struct timespec clock_steady_in(int64_t ns)
+{
+    return clock_timespec(clock_steady_ns() + ns);
+}
+
 #endif

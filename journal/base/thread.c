@@ -2,6 +2,7 @@
 #include "journal/base/thread.h"
 
 #include <signal.h>
+#include <time.h>
 
 int thread_start(pthread_t *out, void *(*run)(void *context), void *context)
 {
@@ -15,4 +16,13 @@ int thread_start(pthread_t *out, void *(*run)(void *context), void *context)
     int code = pthread_create(out, NULL, run, context);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -code;
+}
+
+void thread_cond_init(pthread_cond_t *out)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(out, &steady);
+    pthread_condattr_destroy(&steady);
 }

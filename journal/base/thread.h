@@ -12,4 +12,7 @@
 /* 0 or -errno. */
 MUST_USE int thread_start(pthread_t *out, void *(*run)(void *context), void *context);
 
+/* One whose waits end by the steady clock: clock_steady_in(). */
+void thread_cond_init(pthread_cond_t *out);
+
 #endif

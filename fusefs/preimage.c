@@ -90,7 +90,7 @@ void preimage_fit(struct fusefs *fs, uint64_t version, enum kept kept, struct at
 
 bool preimage_is_inode(struct fusefs *fs, uint64_t version, const struct attr *attr)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct attr kept;
     int folder = vault_place(fs->vault, version, name);
     return attr_read(folder, name, &kept) == 0 && attr_same_object(&kept, attr);

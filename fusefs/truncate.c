@@ -126,7 +126,7 @@ static void keep_folder_time(const struct place *at, const struct attr *before)
 static int swap_inode(struct cut *cut, const struct place *at, struct error *err)
 {
     struct fusefs *fs = cut->fs;
-    char name[17];
+    char name[VAULT_NAME];
     uint64_t fresh = vault_new(fs->vault);
     int folder = vault_place(fs->vault, fresh, name);
     CLEANUP(fd_close) int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

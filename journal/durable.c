@@ -98,7 +98,7 @@ struct load {
 
 static int bring(struct durable *d, struct load *load, struct error *err)
 {
-    char name[17];
+    char name[VAULT_NAME];
     if (load->everything && syncfs(vault_place(d->vault, 0, name)) < 0)
         return error_set(err, errno, "bring the vault to the disk");
     if (!load->everything)

@@ -227,7 +227,7 @@ static bool is_due(const struct gc *g, const struct bounds *b, const struct cand
 /* Of an inode that has names elsewhere nothing is freed. */
 static void measure(struct vault *v, struct candidate *c)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct stat st;
     int folder = vault_place(v, c->version, name);
     bool here = fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;

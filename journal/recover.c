@@ -306,7 +306,7 @@ static int version_known(struct db *db, uint64_t version, struct error *err)
 static bool is_empty_file(struct vault *v, uint64_t version)
 {
     struct attr a;
-    char name[17];
+    char name[VAULT_NAME];
     int folder = vault_place(v, version, name);
     return attr_read(folder, name, &a) == 0 && S_ISREG(a.mode) && a.size == 0;
 }

@@ -19,7 +19,7 @@
 
 int vault_packed_place(struct vault *v, uint64_t version, char name[VAULT_PACKED_NAME])
 {
-    char plain[17];
+    char plain[VAULT_NAME];
     snprintf(name, VAULT_PACKED_NAME, "%016" PRIx64 ".zst", version);
     return vault_place(v, version, plain);
 }
@@ -68,7 +68,7 @@ static int packed_file(struct vault *v, uint64_t version, struct stat *st)
 
 int vault_attr(struct vault *v, uint64_t version, struct attr *out)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct stat st;
     int64_t size = 0;
     int r = attr_read(vault_place(v, version, name), name, out);
@@ -100,7 +100,7 @@ static int dress(int fd, const struct stat *as)
 
 int vault_packed_open(struct vault *v, uint64_t version)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct stat st;
     CLEANUP(fd_close) int from = packed_file(v, version, &st);
     TRY(from);
@@ -121,7 +121,7 @@ static bool is_worth_a_try(const struct stat *st)
 
 bool vault_is_packable(struct vault *v, uint64_t version, uint64_t *bytes)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct stat st;
     int folder = vault_place(v, version, name);
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_worth_a_try(&st))
@@ -150,7 +150,7 @@ static int pack_into(int from, const struct stat *st, int to, pack_go_on *go_on,
 int vault_pack_prepare(struct vault *v, uint64_t version, pack_go_on *go_on, void *context,
                        struct vault_packing *out)
 {
-    char name[17];
+    char name[VAULT_NAME];
     struct stat st;
     int folder = vault_place(v, version, name);
     CLEANUP(fd_close)
@@ -190,7 +190,7 @@ static int give_packed_name(int fd, int folder, const char *name)
 
 int vault_pack_commit(struct vault *v, const struct vault_packing *p, uint64_t *saved)
 {
-    char plain[17];
+    char plain[VAULT_NAME];
     char packed[VAULT_PACKED_NAME];
     int folder = vault_place(v, p->version, plain);
     vault_packed_place(v, p->version, packed);

@@ -21,7 +21,6 @@
 #define SUM_NAME "user.ccfs.sum"
 #define SUM_LIMIT (INT64_C(1) << 20) /* a longer copy takes so long that a sync adds little */
 #define CHUNK 65536
-#define FOLDERS 256
 
 /* ---- the sum of a copy ---- */
 
@@ -137,14 +136,14 @@ static int sync_one(struct vault *v, const struct vault_touched *t)
 
 static int sync_folders(struct vault *v, const struct vault_touched *list, size_t count)
 {
-    bool done[FOLDERS] = {false};
-    char name[17];
+    bool done[VAULT_FOLDERS] = {false};
+    char name[VAULT_NAME];
     for (size_t i = 0; i < count; i++) {
-        if (done[list[i].version % FOLDERS])
+        if (done[list[i].version % VAULT_FOLDERS])
             continue;
         if (fsync(vault_place(v, list[i].version, name)) < 0)
             return -errno;
-        done[list[i].version % FOLDERS] = true;
+        done[list[i].version % VAULT_FOLDERS] = true;
     }
     return 0;
 }
@@ -227,7 +226,7 @@ bool vault_sum_breaks(struct vault *v, uint64_t version)
 
 void vault_set_aside(struct vault *v, uint64_t version)
 {
-    char name[17];
+    char name[VAULT_NAME];
     char aside[24];
     int folder = vault_place(v, version, name);
     snprintf(aside, sizeof aside, "%s.torn", name);

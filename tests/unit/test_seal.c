@@ -1,6 +1,7 @@
 /* test_seal.c - seals come in time, cover everything once, and are signed by the right key only. */
 #include <time.h>
 
+#include "journal/base/clock.h"
 #include "journal/db.h"
 #include "journal/sealer.h"
 #include "tests/support/keys.h"
@@ -39,12 +40,22 @@ static struct seal_ids given_ids(const int64_t *list, size_t count)
 
 /* ---- when ---- */
 
-static void a_thousand_events_are_sealed_at_once(void **state)
+/* false: it took so long that a seal was due anyway. */
+static bool given_more_events_than_a_seal_holds(void)
 {
-    (void)state;
+    int64_t began = clock_steady_ns();
     for (int i = 0; i < 600; i++) {
         do_mkdir(&m, "d");
         do_rmdir(&m, "d");
+    }
+    return clock_steady_ns() - began < (SEAL_SECONDS - 1) * NS_PER_S;
+}
+
+static void a_thousand_events_are_sealed_at_once(void **state)
+{
+    for (int tries = 0; !given_more_events_than_a_seal_holds() && tries < 10; tries++) {
+        close_workspace(state);
+        open_workspace(state);
     }
     until("SELECT count(*) FROM seal", 1, 20);
     assert_int_equal(ask("SELECT event FROM seal WHERE id = 1"), 1000);

@@ -64,10 +64,31 @@ static const struct {
     {SQLITE_CONSTRAINT, EEXIST, "the journal already holds such a row"},
 };
 
+/* Of the database, or of its WAL: why the last call on it failed. */
+static int file_errno(sqlite3 *handle, int which)
+{
+    sqlite3_file *file = NULL;
+    int system = 0;
+    if (sqlite3_file_control(handle, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system);
+    return system;
+}
+
+/* Of a commit that failed SQLite keeps no number: the file does. */
+static int system_errno(sqlite3 *handle, int code)
+{
+    int system = sqlite3_system_errno(handle);
+    if (system == 0 && code == SQLITE_IOERR)
+        system = file_errno(handle, SQLITE_FCNTL_JOURNAL_POINTER);
+    if (system == 0 && code == SQLITE_IOERR)
+        system = file_errno(handle, SQLITE_FCNTL_FILE_POINTER);
+    return system;
+}
+
 /* The system's own number where SQLite knows it and it says more than EIO. */
 static int system_code(sqlite3 *handle, int code)
 {
-    int system = handle ? sqlite3_system_errno(handle) : 0;
+    int system = handle ? system_errno(handle, code) : 0;
     bool more = system == ENOSPC || system == EDQUOT || system == EROFS || system == EACCES;
     if (code == SQLITE_IOERR && more)
         return system == EDQUOT ? ENOSPC : system;

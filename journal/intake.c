@@ -17,11 +17,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,32 +28,18 @@
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 #include "journal/base/thread.h"
+#include "journal/intake_file.h"
 #include "journal/intake_guard.h"
 
-#define HEADER_BYTES 4096
-#define MAGIC "ccfsring"
-#define VERSION 1
 #define RECORD_MAGIC 0x52464343u /* "CCFR" */
-#define ALIGN 64u
 #define RECORD_MAX (UINT64_C(1) << 20)
-#define RING_MIN (UINT64_C(64) << 10)
-#define RING_MAX (UINT64_C(1) << 30)
 #define WAKE_BYTES (UINT64_C(256) << 10)
 #define REPORT_WAIT_MS 5000
-
-struct header {
-    char magic[8];
-    uint32_t version;
-    uint32_t crc; /* of magic, version and ring_bytes */
-    uint64_t ring_bytes;
-    char pad1[40];
-    _Atomic uint64_t head; /* moved by intake_reserve() under lock */
-    char pad2[56];
-    _Atomic uint64_t tail; /* moved by the writer */
-};
+#define PAGES_WAIT_MS 1000 /* for the reserve to be given up */
+#define PAGES_NAP_MS 20
 
 struct intake {
-    struct header *header; /* mapped; the ring stands HEADER_BYTES behind */
+    struct intake_header *header; /* mapped; the ring stands INTAKE_HEADER_BYTES behind */
     char *ring;
     uint64_t ring_bytes;
     pthread_mutex_t lock;
@@ -64,6 +48,7 @@ struct intake {
     uint64_t next_event;     /* under lock */
     _Atomic uint64_t synced; /* stores_made, as it was before the last sync */
     bool called;             /* under lock: the writer shall not sleep */
+    bool tight;              /* under lock: somebody met that there is no room for pages */
     bool guarded;            /* a store may want room: intake_guard.h */
     struct error shut;       /* under lock: code 0 while open */
     bool changes_only;       /* under lock: shut for these */
@@ -72,114 +57,9 @@ struct intake {
 /* Of all intakes of this process; only that it moved says something. */
 static _Atomic uint64_t stores_made = 1;
 
-_Static_assert(sizeof(struct record) <= ALIGN, "a filler must fit into the smallest gap");
-_Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header is one page");
+_Static_assert(sizeof(struct record) <= INTAKE_ALIGN, "a filler must fit into the smallest gap");
 
-/* ---- the file ---- */
-
-static uint32_t header_crc(const struct header *h)
-{
-    uint32_t crc = crc32c(0, h->magic, sizeof h->magic);
-    crc = crc32c(crc, &h->version, sizeof h->version);
-    return crc32c(crc, &h->ring_bytes, sizeof h->ring_bytes);
-}
-
-static int file_fill(int fd, uint64_t ring_bytes)
-{
-    static const char zeros[HEADER_BYTES];
-    struct header h = {.version = VERSION, .ring_bytes = ring_bytes};
-    memcpy(h.magic, MAGIC, sizeof h.magic);
-    h.crc = header_crc(&h);
-    int r = posix_fallocate(fd, 0, (off_t)(HEADER_BYTES + ring_bytes));
-    if (r != 0)
-        return -r;
-    for (uint64_t at = HEADER_BYTES; at < HEADER_BYTES + ring_bytes; at += sizeof zeros)
-        TRY(fd_pwrite_all(fd, zeros, sizeof zeros, (int64_t)at));
-    TRY(fd_pwrite_all(fd, &h, sizeof h, 0));
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
-int intake_create(int state, uint64_t ring_bytes, struct error *err)
-{
-    char fresh[64];
-    if (faccessat(state, "intake", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return 0;
-    snprintf(fresh, sizeof fresh, "intake.%ld.new", (long)getpid());
-    unlinkat(state, fresh, 0);
-    CLEANUP(fd_close) int fd = openat(state, fresh, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set(err, errno, "make the journal's intake");
-    int r = file_fill(fd, ring_bytes);
-    if (r == 0 && linkat(state, fresh, state, "intake", 0) < 0 && errno != EEXIST)
-        r = -errno;
-    unlinkat(state, fresh, 0);
-    if (r == 0 && fsync(state) < 0)
-        r = -errno;
-    return r < 0 ? error_set(err, -r, "make the journal's intake") : 0;
-}
-
-static int damaged(struct error *err, const char *what)
-{
-    return error_say(err, EBADMSG,
-                     "the journal's intake is damaged (%s); it was not touched: move .ccfs/intake "
-                     "away to go on without the events that were only there",
-                     what);
-}
-
-static int header_check(const struct header *h, uint64_t file_bytes, struct error *err)
-{
-    if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
-        return damaged(err, "no intake of ccfs");
-    if (h->crc != header_crc(h))
-        return damaged(err, "its header's checksum");
-    if (h->version > VERSION)
-        return error_say(err, EPROTO,
-                         "the journal's intake was written by a newer ccfs; it was not touched: "
-                         "upgrade ccfs");
-    if (h->version != VERSION || h->ring_bytes < RING_MIN || h->ring_bytes > RING_MAX ||
-        h->ring_bytes % HEADER_BYTES != 0 || file_bytes != HEADER_BYTES + h->ring_bytes)
-        return damaged(err, "its size");
-    uint64_t head = atomic_load(&h->head);
-    uint64_t tail = atomic_load(&h->tail);
-    if (head < tail || head - tail > h->ring_bytes || head % ALIGN != 0 || tail % ALIGN != 0)
-        return damaged(err, "its ends");
-    return 0;
-}
-
-/* Reads all of it once: what cannot be read is an error here and no SIGBUS later. */
-static int file_read_through(int fd, uint64_t bytes)
-{
-    char chunk[65536];
-    for (uint64_t at = 0; at < bytes;) {
-        uint64_t left = bytes - at;
-        size_t wish = left < sizeof chunk ? (size_t)left : sizeof chunk;
-        TRY(fd_pread_all(fd, chunk, wish, (int64_t)at));
-        at += wish;
-    }
-    return 0;
-}
-
-static int file_map(int fd, struct header **out, struct error *err)
-{
-    struct stat st;
-    struct header h;
-    if (fstat(fd, &st) < 0)
-        return error_set(err, errno, "open the journal's intake");
-    if (!S_ISREG(st.st_mode) || st.st_size < HEADER_BYTES)
-        return damaged(err, "its size");
-    int r = fd_pread_all(fd, &h, sizeof h, 0);
-    if (r == 0)
-        TRY(header_check(&h, (uint64_t)st.st_size, err));
-    if (r == 0)
-        r = file_read_through(fd, (uint64_t)st.st_size);
-    if (r < 0)
-        return error_set(err, -r, "read the journal's intake");
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED)
-        return error_set(err, errno, "map the journal's intake");
-    *out = map;
-    return 0;
-}
+/* ---- opening ---- */
 
 static void locks_init(struct intake *in)
 {
@@ -194,15 +74,15 @@ int intake_open(int state, struct intake **out, struct error *err)
     int fd = openat(state, "intake", O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return error_set(err, errno, "open the journal's intake");
-    struct header *header = NULL;
-    TRY(file_map(fd, &header, err));
+    struct intake_header *header = NULL;
+    TRY(intake_file_map(fd, &header, err));
     struct intake *in = calloc(1, sizeof *in);
     if (!in) {
-        munmap(header, (size_t)(HEADER_BYTES + header->ring_bytes));
+        munmap(header, (size_t)(INTAKE_HEADER_BYTES + header->ring_bytes));
         return error_set(err, ENOMEM, "open the journal's intake");
     }
     in->header = header;
-    in->ring = (char *)header + HEADER_BYTES;
+    in->ring = (char *)header + INTAKE_HEADER_BYTES;
     in->ring_bytes = header->ring_bytes;
     in->next_event = 1;
     in->guarded = guard_begin(fd);
@@ -215,7 +95,7 @@ void intake_close(struct intake **in)
 {
     if (!*in)
         return;
-    munmap((*in)->header, (size_t)(HEADER_BYTES + (*in)->ring_bytes));
+    munmap((*in)->header, (size_t)(INTAKE_HEADER_BYTES + (*in)->ring_bytes));
     pthread_cond_destroy(&(*in)->room);
     pthread_cond_destroy(&(*in)->work);
     pthread_mutex_destroy(&(*in)->lock);
@@ -228,9 +108,21 @@ bool intake_is_guarded(const struct intake *in)
     return in->guarded;
 }
 
+bool intake_is_tight(struct intake *in)
+{
+    if (!in->guarded)
+        return false;
+    pthread_mutex_lock(&in->lock);
+    bool met = in->tight;
+    in->tight = false;
+    pthread_mutex_unlock(&in->lock);
+    bool queued = intake_head(in) != intake_tail(in);
+    return met || (queued && guard_ask(in->header, INTAKE_HEADER_BYTES) < 0);
+}
+
 int intake_sync(struct intake *in, struct error *err)
 {
-    size_t bytes = (size_t)(HEADER_BYTES + in->ring_bytes);
+    size_t bytes = (size_t)(INTAKE_HEADER_BYTES + in->ring_bytes);
     uint64_t made = atomic_load_explicit(&stores_made, memory_order_acquire);
     if (made == atomic_load(&in->synced))
         return 0;
@@ -278,8 +170,8 @@ static uint32_t record_crc(const struct record *r)
 /* Sizes that cannot lead out of the ring or of the record, whatever is in the file. */
 static bool header_fits(const struct intake *in, const struct record *r, uint64_t position)
 {
-    if (r->magic != RECORD_MAGIC || r->position != position || r->bytes < ALIGN ||
-        r->bytes % ALIGN != 0)
+    if (r->magic != RECORD_MAGIC || r->position != position || r->bytes < INTAKE_ALIGN ||
+        r->bytes % INTAKE_ALIGN != 0)
         return false;
     if (r->bytes > in->ring_bytes - position % in->ring_bytes)
         return false;
@@ -293,7 +185,7 @@ bool intake_sound(const struct record *r)
 
 struct record *intake_find(struct intake *in, uint64_t *position, uint64_t end)
 {
-    for (; *position < end; *position += ALIGN) {
+    for (; *position < end; *position += INTAKE_ALIGN) {
         struct record *r = record_at(in, *position);
         if (header_fits(in, r, *position) && r->bytes <= end - *position)
             return r;
@@ -305,7 +197,7 @@ uint64_t intake_behind(struct intake *in, const struct record *r, uint64_t end)
 {
     uint64_t next = r->position + r->bytes;
     bool plausible = next == end || (next < end && header_fits(in, record_at(in, next), next));
-    return plausible || intake_sound(r) ? next : r->position + ALIGN;
+    return plausible || intake_sound(r) ? next : r->position + INTAKE_ALIGN;
 }
 
 /* ---- reserving ---- */
@@ -407,7 +299,7 @@ static int ask_for_pages(const struct intake *in, uint64_t bytes, struct error *
 {
     uint64_t head = intake_head(in);
     uint64_t gap = gap_before(in, head, bytes);
-    int r = in->guarded ? guard_ask(in->header, HEADER_BYTES) : 0;
+    int r = in->guarded ? guard_ask(in->header, INTAKE_HEADER_BYTES) : 0;
     if (r == 0 && in->guarded && gap > 0)
         r = guard_ask(record_at(in, head), sizeof(struct record));
     if (r == 0 && in->guarded)
@@ -417,18 +309,49 @@ static int ask_for_pages(const struct intake *in, uint64_t bytes, struct error *
                  : 0;
 }
 
+/* Under lock, which it lets go of: some of the reserve is given up meanwhile. */
+static void nap(struct intake *in)
+{
+    const struct timespec end = from_now(PAGES_NAP_MS);
+    guard_ring();
+    (void)pthread_cond_timedwait(&in->room, &in->lock, &end);
+}
+
+/* Under lock: the writer shuts the door to changes. */
+static void tell_tight(struct intake *in)
+{
+    in->tight = true;
+    in->called = true;
+    pthread_cond_signal(&in->work);
+}
+
+/* Under lock: room in the ring and on the disk.  A change is refused at once; what the reserve is
+ * for waits until that is given up. */
+static int make_sure(struct intake *in, uint64_t bytes, enum intake_wish wish, struct error *err)
+{
+    bool waits = wish == INTAKE_REPORT || wish == INTAKE_UNDO;
+    for (int naps = 0;; naps++) {
+        TRY(wait_for_room(in, bytes, wish, err));
+        int r = ask_for_pages(in, bytes, err);
+        if (r < 0 && !waits)
+            tell_tight(in);
+        if (r == 0 || !waits || naps == PAGES_WAIT_MS / PAGES_NAP_MS)
+            return r;
+        nap(in);
+    }
+}
+
 int intake_reserve(struct intake *in, const struct reservation *want, enum intake_wish wish,
                    struct record **out, struct error *err)
 {
-    uint64_t bytes = (sizeof **out + want->payload_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    uint64_t bytes =
+        (sizeof **out + want->payload_bytes + INTAKE_ALIGN - 1) / INTAKE_ALIGN * INTAKE_ALIGN;
     uint64_t most = in->ring_bytes / 4 < RECORD_MAX ? in->ring_bytes / 4 : RECORD_MAX;
     if (want->payload_bytes > most || bytes > most)
         return error_say(err, EFBIG, "more than %llu bytes to record of one event",
                          (unsigned long long)most);
     pthread_mutex_lock(&in->lock);
-    int r = wait_for_room(in, bytes, wish, err);
-    if (r == 0)
-        r = ask_for_pages(in, bytes, err);
+    int r = make_sure(in, bytes, wish, err);
     if (r == 0) {
         *out = take(in, want, bytes);
         if (!in->called && intake_head(in) - intake_tail(in) > WAKE_BYTES) {

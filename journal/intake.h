@@ -57,6 +57,8 @@ MUST_USE int intake_open(int state, struct intake **out, struct error *err);
 void intake_close(struct intake **in);
 /* Its filesystem may refuse stores into mapped files (intake_guard.h). */
 bool intake_is_guarded(const struct intake *in);
+/* It did so since this was asked last, or would now, with records to be stored. */
+bool intake_is_tight(struct intake *in);
 
 /* How a reservation behaves where there is no room, or the intake is shut. */
 enum intake_wish {

@@ -7,6 +7,7 @@
  *   (1) Before a record is made its pages are asked for; the answer is an error like any other.
  *   (2) A page that was cleaned meanwhile, and SQLite's, are waited for, GUARD_WAIT_S seconds; then
  *       the process ends as without the guard, and the next one recovers.
+ *   (3) Who waits rings a bell, at which some of the journal's reserve is given up (keeper.h).
  * Threads: all calls may run at once. */
 #ifndef JOURNAL_INTAKE_GUARD_H
 #define JOURNAL_INTAKE_GUARD_H
@@ -18,10 +19,14 @@
 
 #define GUARD_WAIT_S 600
 
-/* Does the filesystem of fd want room for what is written in place?  Then stores of this process wait
- * from here on. */
+/* Does the filesystem of fd want room for what is written in place? */
+bool guard_is_wanted(int fd);
+/* The same; then stores of this process wait from here on. */
 bool guard_begin(int fd);
 /* 0: can be stored now.  -ENOSPC. */
 MUST_USE int guard_ask(const void *at, size_t bytes);
+/* An eventfd, of this process: readable when somebody waits.  -1: there is none. */
+int guard_bell(void);
+void guard_ring(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/base/log.h"
+#include "journal/intake_guard.h"
 #include "journal/journal_part.h"
 
 #define DRAIN_MS 15000 /* without a step forward */
@@ -19,9 +20,9 @@
 static void before_drain(void *context)
 {
     struct journal *j = context;
-    if (intake_is_guarded(j->intake))
-        reserve_spend_if_tight(&j->reserve);
     uint64_t queued = intake_head(j->intake) - intake_tail(j->intake);
+    if (intake_is_guarded(j->intake))
+        journal_use_reserve(j);
     bool all = atomic_load(&j->draining) > 0 || queued > INTAKE_RING_BYTES / 4;
     notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);
 }
@@ -93,6 +94,8 @@ static int parts_open(struct journal *j, int root, struct error *err)
     j->lock = journal_lock_take(j->state, err);
     TRY(j->lock);
     TRY(reserve_open(j->state, &j->reserve, err));
+    if (guard_begin(j->state))
+        TRY(keeper_start(&j->reserve, &j->keeper, err));
     TRY(journal_database_open(j->state, DB_WRITE, &j->db, err));
     TRY(intake_create(j->state, INTAKE_RING_BYTES, err));
     TRY(intake_open(j->state, &j->intake, err));
@@ -127,6 +130,7 @@ static void parts_close(struct journal **at)
     intake_close(&j->intake);
     vault_close(&j->vault);
     db_close(&j->db);
+    keeper_stop(&j->keeper); /* SQLite, too, stores until it is closed */
     reserve_close(&j->reserve);
     fd_close(&j->lock);
     fd_close(&j->state);
@@ -272,6 +276,8 @@ int journal_make_durable(struct journal *j, struct error *err)
 void journal_use_reserve(struct journal *j)
 {
     reserve_spend_if_tight(&j->reserve);
+    if (intake_is_tight(j->intake)) /* what a quota leaves only a try tells */
+        (void)reserve_spend(&j->reserve);
 }
 
 int journal_health(struct journal *j, struct error *err)

@@ -11,6 +11,7 @@
 #include "journal/hasher.h"
 #include "journal/intake.h"
 #include "journal/journal.h"
+#include "journal/keeper.h"
 #include "journal/notes.h"
 #include "journal/record.h"
 #include "journal/reserve.h"
@@ -28,6 +29,7 @@ struct journal {
     struct writer *writer;
     struct durable *durable;
     struct reserve reserve;
+    struct keeper *keeper; /* NULL: none is needed */
     enum durability durability;
     struct sealer *sealer;         /* the writer's, while its thread runs */
     struct hasher *_Atomic hasher; /* NULL: none was asked for */

@@ -3,9 +3,13 @@
  * A full disk must not keep the journal from recording what it refused, nor retention and undo from
  * giving room back, and these write first.  So a file (.ccfs/reserve) holds blocks that nobody else
  * can have; when SQLite finds none it is made empty, its blocks go to SQLite's log, and as long as
- * it is empty no change is taken.
+ * it is not whole no change is taken.
  *
  *   whole ── spend ──► empty ── retake, once there is more room than it takes ──► whole
+ *     └── spend, where a quota of btrfs is used up ──► less ── spend ──► … ── retake ──► whole
+ *
+ * Where stores themselves want room (intake_guard.h) it is several files, of which one goes at a time:
+ * what came free cannot be handed to the journal there, and others must not get all of it at once.
  *
  * Threads: any. */
 #ifndef JOURNAL_RESERVE_H
@@ -13,6 +17,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "journal/base/error.h"
 
@@ -22,14 +27,17 @@ struct reserve {
     int state; /* borrowed */
     int fd;
     pthread_mutex_t lock;
-    bool whole; /* under lock */
+    bool whole;   /* under lock */
+    int pieces;   /* files; more than one where it may have to go bit by bit */
+    int64_t step; /* under lock: when the last bit went */
+    bool stepped; /* under lock: it goes bit by bit, and may have gone with its name */
 };
 #define RESERVE_NONE ((struct reserve){.state = -1, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER})
 
 /* state: .ccfs.  Where the disk is all but full it is empty from the beginning. */
 MUST_USE int reserve_open(int state, struct reserve *out, struct error *err);
 void reserve_close(struct reserve *r);
-/* true: there is room now that was not there before. */
+/* true: there is room now that was not there before, or a moment ago. */
 bool reserve_spend(struct reserve *r);
 /* The same, if hardly anything else is left. */
 void reserve_spend_if_tight(struct reserve *r);

@@ -221,6 +221,36 @@ static void a_damaged_header_is_refused(void **state)
 }
 
 #ifdef CCFS_FAULTS
+static int reserve_as(struct intake *in, enum intake_wish wish)
+{
+    struct record *r = NULL;
+    const struct reservation want = {.kind = 1, .numbered = true, .payload_bytes = 100};
+    int got = intake_reserve(in, &want, wish, &r, NULL);
+    if (got == 0)
+        intake_publish(r, RECORD_DONE);
+    return got;
+}
+
+/* As on btrfs, where a store into a mapped file may be refused. */
+static void without_room_for_its_pages_a_change_is_refused_and_a_report_waits(void **state)
+{
+    (void)state;
+    setenv("CCFS_FAIL", "guard_wanted:5:1:1000", 1);
+    struct intake *in = given_an_intake();
+    setenv("CCFS_FAIL", "guard_ask:28:1:10", 1); /* the tenth passage is the last that fails */
+    assert_int_equal(reserve_as(in, INTAKE_CHANGE), -ENOSPC);
+    assert_true(intake_is_tight(in)); /* so the writer refuses the next one */
+    assert_int_equal(intake_health(in, NULL), 0);
+    assert_int_equal(reserve_as(in, INTAKE_AT_ONCE), -ENOSPC);
+    assert_int_equal(reserve_as(in, INTAKE_REPORT), 0);
+    assert_int_equal(reserve_as(in, INTAKE_CHANGE), 0);
+    setenv("CCFS_FAIL", "guard_ask:28:1:1000000", 1);
+    assert_int_equal(reserve_as(in, INTAKE_REPORT), -ENOSPC); /* not for ever */
+    unsetenv("CCFS_FAIL");
+    assert_int_equal(take_all(in), 2);
+    intake_close(&in);
+}
+
 static void a_sync_with_nothing_new_asks_the_disk_for_nothing(void **state)
 {
     (void)state;
@@ -284,6 +314,7 @@ int main(void)
         T(shut_it_takes_reports_and_no_changes),
         T(a_full_ring_makes_threads_wait_and_drops_nothing),
 #ifdef CCFS_FAULTS
+        T(without_room_for_its_pages_a_change_is_refused_and_a_report_waits),
         T(a_sync_with_nothing_new_asks_the_disk_for_nothing),
 #endif
         T(its_blocks_are_written_before_the_first_record_is),

@@ -238,6 +238,77 @@ static void a_disk_that_sets_nothing_aside_is_written_to(void **state)
     changes_are_taken(state);
 }
 
+/* ---- below a quota of btrfs: what the filesystem itself has is not tight ---- */
+
+#ifdef CCFS_FAULTS
+static int aside = -1; /* a folder with a reserve of its own */
+static struct reserve bits = {.state = -1, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void given_a_reserve_in_bits(void)
+{
+    if (!mounted)
+        skip();
+    struct error err = ERROR_NONE;
+    assert_int_equal(mkdirat(m.root, "aside", 0700), 0);
+    aside = openat(m.root, "aside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    setenv("CCFS_FAIL", "guard_wanted:5:1:1000000", 1);
+    assert_int_equal(reserve_open(aside, &bits, &err), 0);
+    unsetenv("CCFS_FAIL");
+    assert_true(reserve_is_there(&bits));
+}
+
+static void bits_are_done_with(void)
+{
+    reserve_close(&bits);
+    close(aside);
+    journal_close(&m.journal);
+    assert_journal_sound(m.root);
+}
+
+static int64_t held_in_bits(void)
+{
+    struct stat st;
+    int64_t sum = 0;
+    for (int i = 0; i < 100; i++) {
+        char name[24] = "reserve";
+        if (i > 0)
+            snprintf(name, sizeof name, "reserve.%d", i);
+        if (fstatat(aside, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            sum += (int64_t)st.st_blocks * 512;
+    }
+    return sum;
+}
+
+static void moment(void)
+{
+    const struct timespec t = {.tv_nsec = 20000000};
+    nanosleep(&t, NULL);
+}
+
+static void below_a_quota_it_goes_bit_by_bit(void **state)
+{
+    (void)state;
+    given_a_reserve_in_bits();
+    assert_true(held_in_bits() == RESERVE_BYTES);
+    assert_true(reserve_spend(&bits));
+    int64_t less = held_in_bits();
+    assert_true(less > RESERVE_BYTES / 2 && less < RESERVE_BYTES);
+    fill_disk();
+    assert_false(reserve_is_there(&bits));
+    assert_true(held_in_bits() == less); /* what is left of it nobody else gets */
+    free_disk();
+    wait_for_health(0);
+    assert_true(reserve_is_there(&bits));
+    assert_true(held_in_bits() == RESERVE_BYTES);
+    while (reserve_spend(&bits))
+        moment();
+    assert_true(held_in_bits() == 0);
+    assert_true(reserve_is_there(&bits)); /* there is room: it is made again, name and all */
+    assert_true(held_in_bits() == RESERVE_BYTES);
+    bits_are_done_with();
+}
+#endif
+
 #define STORY(f) cmocka_unit_test_setup_teardown(f, make_disk, remove_disk)
 
 int main(void)
@@ -247,6 +318,9 @@ int main(void)
         STORY(what_was_deleted_comes_back),
         STORY(old_contents_are_dropped),
         STORY(it_opens_on_a_full_disk),
+#ifdef CCFS_FAULTS
+        STORY(below_a_quota_it_goes_bit_by_bit),
+#endif
         cmocka_unit_test_setup_teardown(a_disk_without_a_size_is_not_full, make_endless_disk,
                                         remove_disk),
         cmocka_unit_test_setup_teardown(a_disk_that_sets_nothing_aside_is_written_to,

@@ -516,6 +516,13 @@ int transaction_begin(struct db *db, struct transaction *t, struct error *err)
     return 0;
 }
 
+int transaction_look(struct db *db, struct transaction *t, struct error *err)
+{
+    TRY(db_exec(db, "BEGIN", err));
+    t->db = db;
+    return 0;
+}
+
 int transaction_commit(struct transaction *t, struct error *err)
 {
     TRY(db_exec(t->db, "COMMIT", err));

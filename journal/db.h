@@ -82,6 +82,8 @@ struct transaction {
     struct db *db;
 };
 MUST_USE int transaction_begin(struct db *db, struct transaction *t, struct error *err);
+/* To read as of one instant, while others write; nothing is committed. */
+MUST_USE int transaction_look(struct db *db, struct transaction *t, struct error *err);
 MUST_USE int transaction_commit(struct transaction *t, struct error *err);
 void transaction_rollback(struct transaction *t); /* CLEANUP(transaction_rollback) */
 

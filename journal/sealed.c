@@ -184,11 +184,11 @@ static int fits(struct sealed *s, struct place *p, struct error *err)
 {
     if (p->fits)
         return 1;
-    TRY(db_exec(s->db, "BEGIN", err));
+    CLEANUP(transaction_rollback) struct transaction look = {0};
+    TRY(transaction_look(s->db, &look, err));
     int r = check_seal(s, p->last[KIND_SEAL], err);
-    int ended = db_exec(s->db, "ROLLBACK", r < 0 ? NULL : err);
     p->fits = r == 1;
-    return r < 0 ? r : ended < 0 ? ended : r;
+    return r;
 }
 
 /* ---- what covers an event ---- */

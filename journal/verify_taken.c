@@ -181,8 +181,7 @@ static int check_all(struct verify *v, const struct seal *last, struct error *er
 /* As of one instant: an undo may end meanwhile. */
 int verify_taken(struct verify *v, const struct seal *last, struct error *err)
 {
-    TRY(db_exec(v->db, "BEGIN", err));
-    int r = check_all(v, last, err);
-    int ended = db_exec(v->db, "ROLLBACK", r < 0 ? NULL : err);
-    return r < 0 ? r : ended;
+    CLEANUP(transaction_rollback) struct transaction look = {0};
+    TRY(transaction_look(v->db, &look, err));
+    return check_all(v, last, err);
 }

@@ -43,6 +43,7 @@ struct maker {
     uint64_t first;    /* the oldest event that is taken back */
     size_t steps_seen; /* of the undo that is being read */
     size_t steps_taken;
+    bool names_taken; /* back: of what stands or stood in a folder */
     struct error *err;
 };
 
@@ -94,6 +95,7 @@ static int rewind_one(const struct event *e, void *context)
     struct maker *m = context;
     bool taken = ids_have(&m->plan->events, e->id);
     TRY(note_undo(m, e, taken));
+    m->names_taken |= taken && e->op >= OP_CREATE && e->op <= OP_EXCHANGE;
     if (!was_applied(e) || e->id < m->first)
         return 0;
     enum fate fate = taken                                        ? FATE_TAKEN
@@ -257,13 +259,14 @@ static bool has_effect(const struct undo_plan *plan)
     return found;
 }
 
-/* What changes nothing is not undone: with no step to take back it could not be redone, and a later
- * undo of more would miss the folders' times that only these events tell.  An undo that is rolled
- * back is so in any case. */
+/* Names that all stay where they are are not undone: with no step to take back that could not be
+ * redone, and a later undo of more would miss the folders' times that only these events tell.  What
+ * is said of a thing itself counts, so that it is not in the way of what came before it; and so
+ * does an undo that is rolled back. */
 static int settle_effect(struct maker *m)
 {
     struct undo_plan *plan = m->plan;
-    if (has_effect(plan) || m->pick->aborted)
+    if (has_effect(plan) || !m->names_taken || m->pick->aborted)
         return plan->item_count ? 0 : items_add_times(&m->rewind, m->err);
     plan->events.count = 0;
     plan->item_count = 0;

@@ -53,6 +53,21 @@ static void a_mode_there_and_back_does_not_hide_a_rename_there_and_back(void **s
     mediator_close(&m);
 }
 
+/* It is taken back, or it would be in the way of what came before it. */
+static void a_time_that_was_set_again_is_not_in_the_way(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t first = do_utimens(&m, "w/a", 12345000000000);
+    uint64_t again = do_utimens(&m, "w/a", 12345000000000);
+    assert_true(undo_ids(&m, &again, 1) > 0);
+    assert_true(undo_ids(&m, &first, 1) > 0);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
 static void a_folder_gets_its_time_back_when_a_file_came_and_went(void **state)
 {
     struct mediator m = given_workspace();
@@ -113,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rename_there_and_back_stays_before_one_that_stays),
         cmocka_unit_test(a_mode_there_and_back_does_not_hide_a_rename_there_and_back),
+        cmocka_unit_test(a_time_that_was_set_again_is_not_in_the_way),
         cmocka_unit_test(a_folder_gets_its_time_back_when_a_file_came_and_went),
         cmocka_unit_test(a_folders_time_is_not_told_beside_what_else_comes_back),
         cmocka_unit_test(a_folder_that_somebody_touched_since_keeps_its_time),

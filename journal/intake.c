@@ -34,6 +34,8 @@
 #define RECORD_MAGIC 0x52464343u /* "CCFR" */
 #define RECORD_MAX (UINT64_C(1) << 20)
 #define WAKE_BYTES (UINT64_C(256) << 10)
+#define TIGHT_WAIT_MS                                                                              \
+    1000 /* a change may itself hold up the writer, with a record it has not completed */
 #define REPORT_WAIT_MS 5000
 #define PAGES_WAIT_MS 1000 /* for the reserve to be given up */
 #define PAGES_NAP_MS 20
@@ -52,6 +54,7 @@ struct intake {
     bool guarded;            /* a store may want room: intake_guard.h */
     struct error shut;       /* under lock: code 0 while open */
     bool changes_only;       /* under lock: shut for these */
+    bool is_short;           /* under lock: intake_keep_short */
 };
 
 /* Of all intakes of this process; only that it moved says something. */
@@ -269,6 +272,23 @@ static bool is_refused(const struct intake *in, enum intake_wish wish)
     return wish == INTAKE_CHANGE || (wish == INTAKE_UNDO && !in->changes_only);
 }
 
+static uint64_t queued(const struct intake *in)
+{
+    return intake_head(in) - intake_tail(in);
+}
+
+/* Under lock: where little shall be queued (intake_keep_short), until the writer has caught up. */
+static void wait_for_writer(struct intake *in)
+{
+    struct timespec end = from_now(TIGHT_WAIT_MS);
+    int r = 0;
+    while (r == 0 && in->is_short && in->shut.code == 0 && queued(in) > WAKE_BYTES) {
+        in->called = true;
+        pthread_cond_signal(&in->work);
+        r = pthread_cond_timedwait(&in->room, &in->lock, &end);
+    }
+}
+
 /* Under lock: 0 once there is room. */
 static int wait_for_room(struct intake *in, uint64_t bytes, enum intake_wish wish,
                          struct error *err)
@@ -351,10 +371,12 @@ int intake_reserve(struct intake *in, const struct reservation *want, enum intak
         return error_say(err, EFBIG, "more than %llu bytes to record of one event",
                          (unsigned long long)most);
     pthread_mutex_lock(&in->lock);
+    if (wish == INTAKE_CHANGE)
+        wait_for_writer(in);
     int r = make_sure(in, bytes, wish, err);
     if (r == 0) {
         *out = take(in, want, bytes);
-        if (!in->called && intake_head(in) - intake_tail(in) > WAKE_BYTES) {
+        if (!in->called && queued(in) > WAKE_BYTES) {
             in->called = true;
             pthread_cond_signal(&in->work);
         }
@@ -427,6 +449,14 @@ void intake_move_tail(struct intake *in, uint64_t position)
 {
     atomic_store_explicit(&in->header->tail, position, memory_order_release);
     pthread_mutex_lock(&in->lock);
+    pthread_cond_broadcast(&in->room);
+    pthread_mutex_unlock(&in->lock);
+}
+
+void intake_keep_short(struct intake *in, bool is_short)
+{
+    pthread_mutex_lock(&in->lock);
+    in->is_short = is_short;
     pthread_cond_broadcast(&in->room);
     pthread_mutex_unlock(&in->lock);
 }

@@ -111,6 +111,10 @@ bool intake_sound(const struct record *r);
 /* Everything before position is in SQLite: its room is free. */
 void intake_move_tail(struct intake *in, uint64_t position);
 
+/* Changes wait for the writer once 256 KiB are queued: where there may soon be no room for more in
+ * SQLite than the reserve gives it (reserve.h). */
+void intake_keep_short(struct intake *in, bool is_short);
+
 /* The writer sleeps here: until it is called, or much is queued, or the time is over. */
 void intake_wait_for_work(struct intake *in, int timeout_ms);
 void intake_call_writer(struct intake *in);

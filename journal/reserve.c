@@ -14,7 +14,8 @@
 
 #define NAME "reserve"
 #define RETAKE_BYTES (RESERVE_BYTES + RESERVE_BYTES / 2) /* it is not taken from the last room */
-#define SLACK_BYTES (64 << 10) /* what the filesystem may need to note it */
+#define NEAR_BYTES (8 * RESERVE_BYTES) /* more than is written between two looks at it */
+#define SLACK_BYTES (64 << 10)         /* what the filesystem may need to note it */
 #define PIECES 8
 #define EXTRA_PIECES 4          /* they are not taken from the last room */
 #define STEP_NS (NS_PER_S / 10) /* whoever waits tries again before there is another */
@@ -220,6 +221,11 @@ void reserve_spend_if_tight(struct reserve *r)
 {
     if (r->fd >= 0 && room(r) < RESERVE_BYTES / 2)
         (void)reserve_spend(r);
+}
+
+bool reserve_is_near(const struct reserve *r)
+{
+    return room(r) < NEAR_BYTES;
 }
 
 bool reserve_is_there(struct reserve *r)

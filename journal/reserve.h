@@ -41,6 +41,8 @@ void reserve_close(struct reserve *r);
 bool reserve_spend(struct reserve *r);
 /* The same, if hardly anything else is left. */
 void reserve_spend_if_tight(struct reserve *r);
+/* There is so little room that it may be wanted soon. */
+bool reserve_is_near(const struct reserve *r);
 /* It is whole, or could be made so. */
 bool reserve_is_there(struct reserve *r);
 

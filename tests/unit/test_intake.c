@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "journal/base/fd.h"
 #include "journal/intake.h"
@@ -156,6 +157,41 @@ static void a_full_ring_makes_threads_wait_and_drops_nothing(void **state)
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(taken + take_all(in), 60000);
+    intake_close(&in);
+}
+
+static void *put_one(void *context)
+{
+    put(context, 100);
+    return NULL;
+}
+
+/* A record that is not complete holds up what follows: who waits for that goes on after a second. */
+static void where_it_is_kept_short_a_change_waits_for_the_writer(void **state)
+{
+    (void)state;
+    const struct timespec tenth = {.tv_nsec = 100000000};
+    struct intake *in = NULL;
+    assert_int_equal(intake_create(root, 1 << 20, NULL), 0);
+    assert_int_equal(intake_open(root, &in, NULL), 0);
+    intake_keep_short(in, true);
+    for (int complete = 1; complete >= 0; complete--) {
+        struct record *first = reserve(in, 100);
+        for (int i = 0; i < 80; i++)
+            put(in, 4000);
+        uint64_t head = intake_head(in);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, put_one, in), 0);
+        nanosleep(&tenth, NULL);
+        assert_int_equal(intake_head(in), head);
+        if (complete)
+            intake_publish(first, RECORD_DONE);
+        assert_int_equal(take_all(in), complete ? 81 : 0);
+        pthread_join(thread, NULL);
+        assert_true(intake_head(in) > head);
+        if (complete)
+            assert_int_equal(take_all(in), 1);
+    }
     intake_close(&in);
 }
 
@@ -318,6 +354,7 @@ int main(void)
         T(a_sync_with_nothing_new_asks_the_disk_for_nothing),
 #endif
         T(its_blocks_are_written_before_the_first_record_is),
+        T(where_it_is_kept_short_a_change_waits_for_the_writer),
         T(one_flipped_byte_costs_one_record_at_most),
         T(a_damaged_header_is_refused),
     };

@@ -35,7 +35,8 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
     int64_t known = 0;
     TRY(meta_get(j->db, "clean", &clean, err));
     TRY(meta_get(j->db, "running", &first, err));
-    if (clean <= 0 && found->damaged == 0) /* an unreadable record may know a version */
+    /* An unreadable record may know a version, unless it was only on its way to the disk. */
+    if (clean <= 0 && (found->damaged == 0 || found->power_lost))
         TRY(recover_orphans(j->vault, j->db, (uint64_t)first, found, err));
     TRY(number(j->db,
                "SELECT max(ifnull((SELECT max(id) FROM version), 0),"

@@ -17,6 +17,7 @@
 #include "journal/base/log.h"
 #include "journal/base/strbuf.h"
 #include "journal/record.h"
+#include "journal/vault_sync.h"
 #include "journal/xattr.h"
 
 /* How far a filesystem's clock may lag behind ours. */
@@ -322,6 +323,10 @@ static void orphan_check(void *context, uint64_t version)
     if (vault_is_last_home(o->vault, version) && !is_empty_file(o->vault, version)) {
         log_line("version %016llx in the vault belongs to no event; it was kept",
                  (unsigned long long)version);
+        return;
+    }
+    if (o->out->damaged > 0) { /* one that cannot be read may have known it */
+        vault_set_aside(o->vault, version);
         return;
     }
     vault_discard(o->vault, version);

@@ -61,7 +61,8 @@ MUST_USE int recover_torn(struct vault *v, struct db *db, uint64_t first, struct
  * changes whose file recover_intake() did not find. */
 MUST_USE int recover_open(int root, struct vault *v, struct db *db, struct recovery *out,
                           struct error *err);
-/* Discards versions from number `first` on that no event knows. */
+/* Discards versions from number `first` on that no event knows; where records were damaged they are
+ * set aside. */
 MUST_USE int recover_orphans(struct vault *v, struct db *db, uint64_t first, struct recovery *out,
                              struct error *err);
 

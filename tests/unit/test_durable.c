@@ -10,6 +10,7 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
+#include "journal/intake.h"
 #include "journal/journal.h"
 #include "journal/schema.h"
 #include "journal/vault_sync.h"
@@ -341,6 +342,70 @@ static void after_a_power_loss_old_times_do_not_prove_old_bytes(void **state)
     }
 }
 
+/* Not stored: an earlier change is still under way. */
+static uint64_t when_killed_with_a_write_on_its_way(void)
+{
+    int ends[2];
+    uint64_t version = 0;
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct change pending = CHANGE_NONE;
+        const struct change_spec spec = {.op = OP_MKDIR, .path = "d"};
+        uint64_t event = 0;
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        if (journal_begin(j, &spec, &pending, NULL) < 0 ||
+            begin_write(j, &version, &event, NULL) < 0 ||
+            write(ends[1], &version, sizeof version) < 0)
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &version, sizeof version), (ssize_t)sizeof version);
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return version;
+}
+
+/* Their heads are on the disk, what they say is not. */
+static void tear_the_records(void)
+{
+    static char bytes[1 << 20];
+    CLEANUP(fd_close) int fd = openat(root, ".ccfs/intake", O_RDWR | O_CLOEXEC);
+    assert_int_equal(fd_pread_all(fd, bytes, sizeof bytes, 0), 0);
+    for (size_t at = 4096; at + 64 < sizeof bytes; at += 64) {
+        const struct record *r = (const void *)(bytes + at);
+        if (memcmp(bytes + at, "CCFR", 4) != 0 || r->payload_bytes == r->open_bytes)
+            continue;
+        off_t sealed = (off_t)(at + sizeof *r + r->open_bytes);
+        assert_int_equal(pwrite(fd, "\xff\xff\xff\xff", 4, sealed), 4);
+    }
+}
+
+static void after_a_power_loss_a_version_of_a_torn_record_is_set_aside(void **state)
+{
+    remove_workspace(state);
+    for (int power_lost = 0; power_lost < 2; power_lost++) {
+        make_workspace(state);
+        char aside[64];
+        test_file_text(root, "f", "0123456789");
+        uint64_t version = when_killed_with_a_write_on_its_way();
+        tear_the_records();
+        if (power_lost)
+            another_boot();
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        assert_int_equal(ask("SELECT count(*) FROM version"), 0);
+        assert_int_equal(vault_has(journal_vault(j), version), !power_lost);
+        snprintf(aside, sizeof aside, ".ccfs/vault/%02x/%016llx.torn", (unsigned)(version % 256),
+                 (unsigned long long)version);
+        assert_int_equal(test_exists(root, aside), power_lost);
+        journal_close(&j);
+        remove_workspace(state);
+    }
+    make_workspace(state);
+}
+
 static void blocks_that_lack_a_changed_byte_are_torn(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, leave_alone};
@@ -372,6 +437,7 @@ int main(void)
         STORY(after_a_power_loss_a_torn_copy_is_out_of_use),
         STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
         STORY(after_a_power_loss_old_times_do_not_prove_old_bytes),
+        STORY(after_a_power_loss_a_version_of_a_torn_record_is_set_aside),
         STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),
         STORY(blocks_that_lack_a_changed_byte_are_torn),
 #undef STORY

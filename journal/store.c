@@ -572,6 +572,11 @@ int store_record(struct store *s, const struct record *r, struct error *err)
     }
 }
 
+bool store_has_idle(const struct store *s)
+{
+    return s->idle_count > 0;
+}
+
 void store_each_idle(struct store *s, store_idle *each, void *context)
 {
     for (size_t i = 0; i < s->idle_count; i++)

@@ -24,6 +24,7 @@ MUST_USE int store_record(struct store *s, const struct record *r, struct error 
 
 /* After the commit: the versions that nobody needs, because nothing was written after all. */
 typedef void store_idle(void *context, uint64_t version);
+bool store_has_idle(const struct store *s);
 void store_each_idle(struct store *s, store_idle *each, void *context);
 
 /* After the commit: files that an event found changed by somebody whom nobody mediated.  false: it

@@ -107,6 +107,14 @@ static void after_batch(struct writer *w)
         w->hook.after_batch(w->hook.context);
 }
 
+/* The disk must know that nothing changed before the version goes: after a power loss it would seem
+ * to be what a change had destroyed, and lost. */
+static void let_idle_go(struct writer *w)
+{
+    if (store_has_idle(w->store) && intake_sync(w->in, NULL) == 0) /* else after the next batch */
+        store_each_idle(w->store, w->hook.idle, w->hook.context);
+}
+
 /* Up to where it reached at the beginning: who followed whoever adds to it would commit record by
  * record. */
 int writer_drain(struct writer *w, struct error *err)
@@ -123,8 +131,9 @@ int writer_drain(struct writer *w, struct error *err)
             return r;
         }
         FAULT_POINT("writer_committed");
-        store_each_idle(w->store, w->hook.idle, w->hook.context);
-        store_each_outside(w->store, w->hook.outside, w->hook.context); /* so that who waits sees it */
+        let_idle_go(w);
+        store_each_outside(w->store, w->hook.outside,
+                           w->hook.context); /* so that who waits sees it */
         intake_move_tail(w->in, position);
         FAULT_POINT("writer_moved_tail");
         after_batch(w);

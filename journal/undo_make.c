@@ -32,6 +32,7 @@ static int no_memory(struct error *err)
 
 struct maker {
     struct history *history;
+    struct sealed *sealed;
     int root;
     struct undo_plan *plan;
     struct undo_tree tree;
@@ -274,6 +275,14 @@ static int settle_effect(struct maker *m)
     return 0;
 }
 
+/* An undo believes no event that is not what it was when it was sealed, and no plan is forced. */
+static int check_sealed(struct maker *m)
+{
+    for (size_t i = 0; i < m->plan->events.count; i++)
+        TRY(sealed_check(m->sealed, m->plan->events.list[i], m->err));
+    return 0;
+}
+
 static int make(struct maker *m)
 {
     TRY(db_open_in(m->root, DB_READ, &m->db, m->err));
@@ -298,30 +307,28 @@ static int make(struct maker *m)
     TRY(check_plan(&m->rewind, m->err));
     TRY(name_conflicts(m->plan, m->history, m->err));
     TRY(items_make(&m->rewind, m->err));
+    TRY(check_sealed(m));
     if (m->plan->conflict_count)
         return 0;
     TRY(order_steps(&m->rewind, m->err));
     return settle_effect(m);
 }
 
-/* An undo believes no event that is not what it was when it was sealed, and no plan is forced. */
-static int check_sealed(struct sealed *sealed, const struct undo_plan *plan, struct error *err)
-{
-    for (size_t i = 0; i < plan->events.count; i++)
-        TRY(sealed_check(sealed, plan->events.list[i], err));
-    return 0;
-}
-
 /* One round: what is picked, as a plan. */
-static int plan_picked(struct history *h, int root, const struct pick *pick, struct undo_plan **out,
-                       struct error *err)
+static int plan_picked(struct history *h, int root, const struct pick *pick, struct sealed *sealed,
+                       struct undo_plan **out, struct error *err)
 {
     CLEANUP(undo_plan_free) struct undo_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return no_memory(err);
     CLEANUP(maker_release)
-    struct maker m = {
-        .history = h, .root = root, .plan = plan, .pick = pick, .tree = {.dir = -1}, .err = err};
+    struct maker m = {.history = h,
+                      .sealed = sealed,
+                      .root = root,
+                      .plan = plan,
+                      .pick = pick,
+                      .tree = {.dir = -1},
+                      .err = err};
     TRY(make(&m));
     *out = plan;
     plan = NULL;
@@ -367,8 +374,7 @@ int plan_make(struct history *h, int root, const struct ids *ids, unsigned how, 
     TRY(sealed_open(root, &sealed, err));
     do {
         undo_plan_free(&plan);
-        TRY(plan_picked(h, root, &pick, &plan, err));
-        TRY(check_sealed(sealed, plan, err));
+        TRY(plan_picked(h, root, &pick, sealed, &plan, err));
         again = plan->conflict_count ? pick_settle(&pick, h, plan, err) : 0;
         TRY(again);
     } while (again);

@@ -10,20 +10,25 @@
 #include "tests/support/mediated.h"
 #include "tests/support/sealed.h"
 
-/* Takes back all events up to number `last`: what comes of the plan. */
-static int plan_up_to(uint64_t last, unsigned how, struct error *err)
+/* Takes back so many events from number `first` on: what comes of the plan. */
+static int plan_from(uint64_t first, size_t count, unsigned how, struct error *err)
 {
     struct history *h = NULL;
     struct undo_plan *plan = NULL;
     uint64_t ids[32];
-    assert_true(last <= COUNT_OF(ids));
-    for (uint64_t i = 0; i < last; i++)
-        ids[i] = i + 1;
+    assert_true(count <= COUNT_OF(ids));
+    for (size_t i = 0; i < count; i++)
+        ids[i] = first + i;
     assert_int_equal(history_open(m.root, &h, NULL), 0);
-    int r = undo_plan_make(h, m.root, ids, last, how, &plan, err);
+    int r = undo_plan_make(h, m.root, ids, count, how, &plan, err);
     undo_plan_free(&plan);
     history_close(&h);
     return r;
+}
+
+static int plan_up_to(size_t last, unsigned how, struct error *err)
+{
+    return plan_from(1, last, how, err);
 }
 
 static void assert_refused(void)
@@ -80,6 +85,21 @@ static void the_end_of_a_write_session_counts_too(void **state)
     assert_int_equal(plan_up_to(3, 0, NULL), 0);
     damage("UPDATE event SET a_size = 12345 WHERE op = 10");
     assert_int_equal(plan_up_to(3, 0, NULL), -EBADMSG);
+}
+
+/* Who changed them would make that so. */
+static void events_that_together_change_nothing_count_too(void **state)
+{
+    (void)state;
+    mediator_open(&m);
+    do_mkdir(&m, "d");
+    uint64_t first = do_rename(&m, "d", "e");
+    do_rename(&m, "e", "d");
+    do_create(&m, "f", "stays");
+    mediator_reopen(&m);
+    assert_int_equal(plan_from(first, 2, 0, NULL), 0);
+    damage("UPDATE event SET b_mode = 16895 WHERE op = 8");
+    assert_int_equal(plan_from(first, 2, 0, NULL), -EBADMSG);
 }
 
 /* Only what an undo relies on is in its way. */
@@ -150,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_undo_refuses_events_that_were_changed),
         STORY(the_end_of_a_write_session_counts_too),
+        STORY(events_that_together_change_nothing_count_too),
         STORY(what_was_sealed_apart_from_a_change_can_be_taken_back),
         STORY(what_is_not_sealed_yet_is_believed),
         STORY(nothing_is_shown_by_an_event_that_was_changed),

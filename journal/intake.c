@@ -386,8 +386,10 @@ int intake_reserve(struct intake *in, const struct reservation *want, enum intak
     return r;
 }
 
+/* Counted on both sides: who sees the new state, and who counted before it, both sync once more. */
 static void set_state(struct record *r, enum record_state state)
 {
+    atomic_fetch_add_explicit(&stores_made, 1, memory_order_release);
     atomic_store_explicit(&r->state, state, memory_order_release);
     atomic_fetch_add_explicit(&stores_made, 1, memory_order_release);
 }
@@ -456,8 +458,9 @@ void intake_move_tail(struct intake *in, uint64_t position)
 void intake_keep_short(struct intake *in, bool is_short)
 {
     pthread_mutex_lock(&in->lock);
+    if (in->is_short && !is_short)
+        pthread_cond_broadcast(&in->room);
     in->is_short = is_short;
-    pthread_cond_broadcast(&in->room);
     pthread_mutex_unlock(&in->lock);
 }
 

@@ -109,9 +109,9 @@ static int recover_power(struct journal *j, struct recovery *found, struct error
     TRY(meta_get(j->db, "running", &first, err));
     TRY(boot_is_another(j->db, &another, err));
     found->power_lost = clean <= 0 && another;
-    if (found->power_lost)
-        TRY(recover_torn(j->vault, j->db, (uint64_t)first, found, err));
-    return boot_set(j->db, err);
+    if (!found->power_lost)
+        return 0;
+    return recover_torn(j->vault, j->db, (uint64_t)first, found, err);
 }
 
 int journal_recover(struct journal *j, struct error *err)
@@ -126,6 +126,7 @@ int journal_recover(struct journal *j, struct error *err)
     TRY(recover_power(j, &found, err));
     TRY(recover_open(j->root, j->vault, j->db, &found, err));
     TRY(versions_number(j, &found, err));
+    TRY(boot_set(j->db, err)); /* last: what was cut off here still followed a power loss */
     TRY(numbers_set(j, &found, err));
     j->recovered = found.done;
     if (found.damaged > 0)

@@ -23,8 +23,10 @@ static void before_drain(void *context)
     uint64_t queued = intake_head(j->intake) - intake_tail(j->intake);
     if (intake_is_guarded(j->intake))
         journal_use_reserve(j);
-    intake_keep_short(j->intake, reserve_is_near(&j->reserve));
-    bool all = atomic_load(&j->draining) > 0 || queued > INTAKE_RING_BYTES / 4;
+    bool is_short = reserve_is_near(&j->reserve);
+    intake_keep_short(j->intake, is_short);
+    uint64_t many = is_short ? INTAKE_RING_BYTES / 64 : INTAKE_RING_BYTES / 4;
+    bool all = atomic_load(&j->draining) > 0 || queued > many;
     notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);
 }
 

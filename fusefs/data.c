@@ -147,6 +147,7 @@ static void leave_file(struct fusefs *fs, struct handle *handle)
     handle_end_writing(&fs->handles, handle, &last);
     pthread_mutex_lock(&file->lock);
     passthrough_leave(fs, file, handle->way, handle->flags);
+    FAULT_POINT("passed_on");
     /* who opened the file after that look may write unseen already: only the count tells */
     if (file->writing.unseen ? file->unseen == 0 : last)
         writing_end(fs, file, handle->fd);

@@ -122,10 +122,10 @@ void fresh_before(struct fusefs *fs, struct node *node, int fd)
 void fresh_after(struct fusefs *fs, struct node *node, int fd)
 {
     struct seen now;
-    if (is_passed(fs, node) || !see(fd, &now))
+    if (!see(fd, &now))
         return;
     pthread_mutex_lock(&fs->nodes->lock);
-    node->seen = now;
+    node->seen = node->passed ? (struct seen){0} : now; /* passed: others change it, too */
     pthread_mutex_unlock(&fs->nodes->lock);
 }
 

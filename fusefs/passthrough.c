@@ -224,12 +224,16 @@ static void count(struct file *file, enum way way, int flags, int by)
         file->mappable += step;
 }
 
-/* What the kernel has cached of it meanwhile grows old (fresh.h). */
+/* What the kernel has cached of it meanwhile grows old (fresh.h), and so does what we have seen. */
 static void tell_node(struct fusefs *fs, struct file *file, bool writes)
 {
+    struct node *node = file->node;
     pthread_mutex_lock(&fs->nodes->lock);
-    file->node->passed = file->through > 0;
-    file->node->stale |= file->node->passed && writes;
+    node->passed = file->through > 0;
+    if (node->passed && writes) {
+        node->stale = true;
+        node->seen = (struct seen){0};
+    }
     pthread_mutex_unlock(&fs->nodes->lock);
 }
 

@@ -114,6 +114,29 @@ static void a_page_on_its_way_is_not_brought_back_old_over_uring(void **state)
     a_page_on_its_way_is_not_brought_back_old(TRANSPORT_URING);
 }
 
+/* Between the last write that passed and the end of its handle. */
+static void a_size_from_before_a_write_that_passed_is_not_told(void **state)
+{
+    (void)state;
+    struct stat st;
+    if (!HAS_FAULT_POINTS) {
+        print_message("SKIP: this build has no fault points\n");
+        skip();
+    }
+    setenv("CCFS_PAUSE", "passed_on:200", 1);
+    struct mount *m = given_started(TRANSPORT_DEV);
+    unsetenv("CCFS_PAUSE");
+    close(open(path_in(m->at, "rw/file"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    assert_int_equal(truncate(path_in(m->at, "rw/file"), 131077), 0);
+    int fd = open(path_in(m->at, "rw/file"), O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "x", 1, 200000), 1);
+    close(fd);
+    assert_int_equal(stat(path_in(m->at, "rw/file"), &st), 0);
+    assert_int_equal(st.st_size, 200001);
+    mount_stop(m);
+    mount_remove(&m);
+}
+
 /* ---- changes behind the mount -------------------------------------------------------------------
  */
 
@@ -196,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_on_its_way_is_not_brought_back_old_over_dev),
         cmocka_unit_test(a_page_on_its_way_is_not_brought_back_old_over_uring),
+        cmocka_unit_test(a_size_from_before_a_write_that_passed_is_not_told),
         cmocka_unit_test_setup_teardown(what_is_overwritten_outside_is_seen_by_who_reads_and_maps,
                                         given_mount, end_of_mount),
         cmocka_unit_test_setup_teardown(

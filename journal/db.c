@@ -487,7 +487,7 @@ int stmt_columns(struct stmt *s)
 
 /* ---- one number ---- */
 
-static int step_number(struct stmt *q, int64_t *out, struct error *err)
+int stmt_number(struct stmt *q, int64_t *out, struct error *err)
 {
     int r = stmt_step(q, err);
     *out = r == 1 ? stmt_int(q, 0) : 0;
@@ -497,14 +497,14 @@ static int step_number(struct stmt *q, int64_t *out, struct error *err)
 int db_number(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
-    return step_number(&q, out, err);
+    return stmt_number(&q, out, err);
 }
 
 int db_number_of(struct db *db, const char *sql, int64_t value, int64_t *out, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt q = db_query(db, sql);
     stmt_bind_int(&q, 1, value);
-    return step_number(&q, out, err);
+    return stmt_number(&q, out, err);
 }
 
 /* ---- transactions ---- */

@@ -70,8 +70,9 @@ enum value_kind {
 enum value_kind stmt_kind(struct stmt *s, int column); /* before any other look at it */
 int stmt_columns(struct stmt *s);
 
-/* The first number of the query's first row, for a statement of a string literal; 0 for no row, and
- * for NULL. */
+/* The first number of the query's first row; 0 for no row, and for NULL. */
+MUST_USE int stmt_number(struct stmt *s, int64_t *out, struct error *err);
+/* The same, for a statement of a string literal. */
 MUST_USE int db_number(struct db *db, const char *sql, int64_t *out, struct error *err);
 /* The same, with ?1. */
 MUST_USE int db_number_of(struct db *db, const char *sql, int64_t value, int64_t *out,

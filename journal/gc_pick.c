@@ -177,9 +177,7 @@ static int last_seal(struct gc *g, int64_t first, int64_t event, int64_t *out, s
                                     " AND id < (SELECT max(id) FROM seal)");
     stmt_bind_int(&q, 1, event);
     stmt_bind_int(&q, 2, first);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
+    return stmt_number(&q, out, err);
 }
 
 /* Whole seals go, and never the last one, so that the newest events and numbers stay. */

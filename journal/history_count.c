@@ -64,12 +64,10 @@ int history_count(struct history *h, uint64_t session, struct history_counts *ou
 
 int history_kept(struct history *h, uint64_t *versions, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(h->db, "SELECT count(*) FROM version WHERE state=?1");
-    stmt_bind_int(&s, 1, VERSION_KEPT);
-    int r = stmt_step(&s, err);
-    TRY(r);
-    *versions = not_negative(stmt_int(&s, 0));
+    int64_t count = 0;
+    TRY(db_number_of(h->db, "SELECT count(*) FROM version WHERE state=?1", VERSION_KEPT, &count,
+                     err));
+    *versions = not_negative(count);
     return 0;
 }
 

@@ -33,9 +33,8 @@
 
 #define RECORD_MAGIC 0x52464343u /* "CCFR" */
 #define RECORD_MAX (UINT64_C(1) << 20)
-#define WAKE_BYTES (UINT64_C(256) << 10)
-#define TIGHT_WAIT_MS                                                                              \
-    1000 /* a change may itself hold up the writer, with a record it has not completed */
+/* A change may itself hold up the writer, with a record that it has not completed. */
+#define SHORT_WAIT_MS 1000
 #define REPORT_WAIT_MS 5000
 #define PAGES_WAIT_MS 1000 /* for the reserve to be given up */
 #define PAGES_NAP_MS 20
@@ -119,8 +118,7 @@ bool intake_is_tight(struct intake *in)
     bool met = in->tight;
     in->tight = false;
     pthread_mutex_unlock(&in->lock);
-    bool queued = intake_head(in) != intake_tail(in);
-    return met || (queued && guard_ask(in->header, INTAKE_HEADER_BYTES) < 0);
+    return met || (intake_queued(in) > 0 && guard_ask(in->header, INTAKE_HEADER_BYTES) < 0);
 }
 
 int intake_sync(struct intake *in, struct error *err)
@@ -153,6 +151,11 @@ uint64_t intake_head(const struct intake *in)
 uint64_t intake_tail(const struct intake *in)
 {
     return atomic_load_explicit(&in->header->tail, memory_order_acquire);
+}
+
+uint64_t intake_queued(const struct intake *in)
+{
+    return intake_head(in) - intake_tail(in);
 }
 
 /* ---- records ---- */
@@ -214,9 +217,7 @@ static uint64_t gap_before(const struct intake *in, uint64_t head, uint64_t byte
 
 static bool has_room(const struct intake *in, uint64_t bytes)
 {
-    uint64_t head = intake_head(in);
-    uint64_t queued = head - intake_tail(in);
-    return gap_before(in, head, bytes) + bytes <= in->ring_bytes - queued;
+    return gap_before(in, intake_head(in), bytes) + bytes <= in->ring_bytes - intake_queued(in);
 }
 
 static struct record *record_make(struct intake *in, uint64_t position, uint64_t bytes,
@@ -272,17 +273,12 @@ static bool is_refused(const struct intake *in, enum intake_wish wish)
     return wish == INTAKE_CHANGE || (wish == INTAKE_UNDO && !in->changes_only);
 }
 
-static uint64_t queued(const struct intake *in)
-{
-    return intake_head(in) - intake_tail(in);
-}
-
 /* Under lock: where little shall be queued (intake_keep_short), until the writer has caught up. */
 static void wait_for_writer(struct intake *in)
 {
-    struct timespec end = from_now(TIGHT_WAIT_MS);
+    struct timespec end = from_now(SHORT_WAIT_MS);
     int r = 0;
-    while (r == 0 && in->is_short && in->shut.code == 0 && queued(in) > WAKE_BYTES) {
+    while (r == 0 && in->is_short && in->shut.code == 0 && intake_queued(in) > INTAKE_SHORT_BYTES) {
         in->called = true;
         pthread_cond_signal(&in->work);
         r = pthread_cond_timedwait(&in->room, &in->lock, &end);
@@ -376,7 +372,7 @@ int intake_reserve(struct intake *in, const struct reservation *want, enum intak
     int r = make_sure(in, bytes, wish, err);
     if (r == 0) {
         *out = take(in, want, bytes);
-        if (!in->called && queued(in) > WAKE_BYTES) {
+        if (!in->called && intake_queued(in) > INTAKE_SHORT_BYTES) {
             in->called = true;
             pthread_cond_signal(&in->work);
         }

@@ -22,6 +22,7 @@
 struct intake;
 
 #define INTAKE_RING_BYTES (UINT64_C(16) << 20)
+#define INTAKE_SHORT_BYTES (UINT64_C(256) << 10) /* the writer is called, and a short queue is full */
 
 enum record_state {
     RECORD_EMPTY = 0,
@@ -100,6 +101,7 @@ void intake_set_next_event(struct intake *in, uint64_t next);
 
 uint64_t intake_head(const struct intake *in);
 uint64_t intake_tail(const struct intake *in);
+uint64_t intake_queued(const struct intake *in); /* bytes between them */
 /* The record at *position, or, where that one's header is damaged, the next sound one below end;
  * *position then is where it begins.  NULL: none before end. */
 struct record *intake_find(struct intake *in, uint64_t *position, uint64_t end);
@@ -111,7 +113,7 @@ bool intake_sound(const struct record *r);
 /* Everything before position is in SQLite: its room is free. */
 void intake_move_tail(struct intake *in, uint64_t position);
 
-/* Changes wait for the writer once 256 KiB are queued: where there may soon be no room for more in
+/* Changes wait for the writer once INTAKE_SHORT_BYTES are queued: where there may soon be no room for more in
  * SQLite than the reserve gives it (reserve.h). */
 void intake_keep_short(struct intake *in, bool is_short);
 

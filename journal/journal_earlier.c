@@ -137,7 +137,7 @@ int journal_recover(struct journal *j, struct error *err)
 void journal_mark_clean(struct journal *j)
 {
     struct error err = ERROR_NONE;
-    if (intake_head(j->intake) != intake_tail(j->intake))
+    if (intake_queued(j->intake) > 0)
         return;
     if (durable_all(j->durable, &err) < 0 ||
         meta_set(j->db, "clean", (int64_t)vault_new(j->vault), &err) < 0)

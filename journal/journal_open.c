@@ -20,13 +20,12 @@
 static void before_drain(void *context)
 {
     struct journal *j = context;
-    uint64_t queued = intake_head(j->intake) - intake_tail(j->intake);
     if (intake_is_guarded(j->intake))
         journal_use_reserve(j);
     bool is_short = reserve_is_near(&j->reserve);
     intake_keep_short(j->intake, is_short);
-    uint64_t many = is_short ? INTAKE_RING_BYTES / 64 : INTAKE_RING_BYTES / 4;
-    bool all = atomic_load(&j->draining) > 0 || queued > many;
+    uint64_t many = is_short ? INTAKE_SHORT_BYTES : INTAKE_RING_BYTES / 4;
+    bool all = atomic_load(&j->draining) > 0 || intake_queued(j->intake) > many;
     notes_let_go(j->notes, all ? INT64_MAX : clock_now_ns() - NS_PER_S);
 }
 
@@ -171,7 +170,7 @@ int journal_open(int root, struct journal **out, struct error *err)
 static void seal_all(struct journal *j)
 {
     struct error err = ERROR_NONE;
-    if (intake_head(j->intake) != intake_tail(j->intake))
+    if (intake_queued(j->intake) > 0)
         return; /* the next opening drains it, and seals it */
     int r = hasher_store(atomic_load(&j->hasher), j->db, &err);
     if (r == 0)

@@ -5,9 +5,7 @@ int meta_get(struct db *db, const char *key, int64_t *out, struct error *err)
 {
     CLEANUP(stmt_done) struct stmt q = db_query(db, "SELECT value FROM meta WHERE key = ?1");
     stmt_bind_text(&q, 1, key);
-    int r = stmt_step(&q, err);
-    *out = r == 1 ? stmt_int(&q, 0) : 0;
-    return r < 0 ? r : 0;
+    return stmt_number(&q, out, err);
 }
 
 int meta_set(struct db *db, const char *key, int64_t value, struct error *err)

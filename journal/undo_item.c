@@ -58,14 +58,19 @@ static int by_path(const void *a, const void *b)
     return order ? order : (int)x->verb - (int)y->verb;
 }
 
+static void sort_items(struct undo_plan *plan)
+{
+    if (plan->item_count)
+        qsort(plan->items, plan->item_count, sizeof *plan->items, by_path);
+}
+
 int items_make(struct rewind *r, struct error *err)
 {
     for (const struct link *link = r->tree->links; link; link = link->next)
         TRY(item_of_link(r, link, err));
     for (const struct node *node = r->tree->nodes; node; node = node->next)
         TRY(item_of_node(r, node, err));
-    if (r->plan->item_count)
-        qsort(r->plan->items, r->plan->item_count, sizeof *r->plan->items, by_path);
+    sort_items(r->plan);
     return 0;
 }
 
@@ -78,7 +83,6 @@ int items_add_times(struct rewind *r, struct error *err)
             TRY(add_item(r, UNDO_RESET, link, link->at[VIEW_TARGET], VIEW_TARGET, node->wish.event,
                          err));
     }
-    if (r->plan->item_count)
-        qsort(r->plan->items, r->plan->item_count, sizeof *r->plan->items, by_path);
+    sort_items(r->plan);
     return 0;
 }

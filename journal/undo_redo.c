@@ -43,12 +43,11 @@ static int look_at(struct db *db, uint64_t undo, bool *counts, bool *is_redo, st
 /* The newest undo below `before`; 0: none. */
 static int undo_before(struct db *db, uint64_t before, uint64_t *out, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT id FROM undo WHERE id<?1 ORDER BY id DESC LIMIT 1");
-    stmt_bind_int(&s, 1, (int64_t)before);
-    int r = stmt_step(&s, err);
-    *out = r == 1 ? (uint64_t)stmt_int(&s, 0) : 0;
-    return r < 0 ? r : 0;
+    int64_t undo = 0;
+    TRY(db_number_of(db, "SELECT id FROM undo WHERE id<?1 ORDER BY id DESC LIMIT 1",
+                     (int64_t)before, &undo, err));
+    *out = (uint64_t)undo;
+    return 0;
 }
 
 int undo_last(int root, uint64_t *out, struct error *err)

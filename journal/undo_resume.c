@@ -22,24 +22,22 @@
 /* The oldest undo that is not finished; 0: none. */
 static int next_unfinished(struct db *db, uint64_t *out, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT id FROM undo WHERE state=?1 ORDER BY id LIMIT 1");
-    stmt_bind_int(&s, 1, UNDO_PLANNED);
-    int r = stmt_step(&s, err);
-    *out = r == 1 ? (uint64_t)stmt_int(&s, 0) : 0;
-    return r < 0 ? r : 0;
+    int64_t undo = 0;
+    TRY(db_number_of(db, "SELECT id FROM undo WHERE state=?1 ORDER BY id LIMIT 1", UNDO_PLANNED,
+                     &undo, err));
+    *out = (uint64_t)undo;
+    return 0;
 }
 
 /* ---- how far it is ---- */
 
 static int count_steps(struct db *db, uint64_t undo, size_t *out, struct error *err)
 {
-    CLEANUP(stmt_done)
-    struct stmt s = db_query(db, "SELECT count(*) FROM undo_step WHERE undo=?1");
-    stmt_bind_int(&s, 1, (int64_t)undo);
-    int r = stmt_step(&s, err);
-    *out = r == 1 ? (size_t)stmt_int(&s, 0) : 0;
-    return r < 0 ? r : 0;
+    int64_t count = 0;
+    TRY(db_number_of(db, "SELECT count(*) FROM undo_step WHERE undo=?1", (int64_t)undo, &count,
+                     err));
+    *out = (size_t)count;
+    return 0;
 }
 
 int undo_find_unfinished(int root, struct undo_unfinished *out, struct error *err)

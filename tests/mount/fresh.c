@@ -86,15 +86,22 @@ static void read_while_a_page_is_on_its_way(struct mount *m)
     close(done[1]);
 }
 
-static void a_page_on_its_way_is_not_brought_back_old(enum transport transport)
+/* "POINT:MS" */
+static struct mount *given_pausing_at(const char *point, enum transport transport)
 {
     if (!HAS_FAULT_POINTS) {
         print_message("SKIP: this build has no fault points\n");
         skip();
     }
-    setenv("CCFS_PAUSE", "write_kept:200", 1);
+    setenv("CCFS_PAUSE", point, 1);
     struct mount *m = given_started(transport);
     unsetenv("CCFS_PAUSE");
+    return m;
+}
+
+static void a_page_on_its_way_is_not_brought_back_old(enum transport transport)
+{
+    struct mount *m = given_pausing_at("write_kept:200", transport);
     read_while_a_page_is_on_its_way(m);
     mount_stop(m);
     mount_remove(&m);
@@ -119,13 +126,7 @@ static void a_size_from_before_a_write_that_passed_is_not_told(void **state)
 {
     (void)state;
     struct stat st;
-    if (!HAS_FAULT_POINTS) {
-        print_message("SKIP: this build has no fault points\n");
-        skip();
-    }
-    setenv("CCFS_PAUSE", "passed_on:200", 1);
-    struct mount *m = given_started(TRANSPORT_DEV);
-    unsetenv("CCFS_PAUSE");
+    struct mount *m = given_pausing_at("passed_on:200", TRANSPORT_DEV);
     close(open(path_in(m->at, "rw/file"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
     assert_int_equal(truncate(path_in(m->at, "rw/file"), 131077), 0);
     int fd = open(path_in(m->at, "rw/file"), O_WRONLY | O_CLOEXEC);

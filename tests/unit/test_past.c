@@ -1,7 +1,12 @@
 /* test_past.c - what had which path at an earlier instant, and what it held: the right bytes, or a
  * reason why not. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "journal/base/fd.h"
 #include "journal/past.h"
 #include "tests/support/mediator.h"
+#include "tests/support/sealed.h"
 #include "tests/support/test.h"
 
 struct world {
@@ -119,10 +124,15 @@ static uint64_t version_of(const struct world *w, uint64_t event)
 static void find_version(const struct world *w, uint64_t event, char path[128])
 {
     char name[64];
-    uint64_t version = version_of(w, event);
-    snprintf(name, sizeof name, STATE_FOLDER "/vault/%02x/%016llx", (unsigned)(version & 0xff),
-             (unsigned long long)version);
+    vault_name(version_of(w, event), name);
     in_folder(w, path, name);
+}
+
+static void damage(const char *path, const char *text, off_t at)
+{
+    CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t bytes = strlen(text);
+    assert_int_equal(pwrite(fd, text, bytes, at), (ssize_t)bytes);
 }
 
 /* ---- contents ---- */
@@ -370,15 +380,11 @@ static void what_was_altered_or_lost_in_the_vault_is_not_told(void **state)
     when_looking_before(w, h + 1);
     usleep(50000); /* later than any clock that ticks */
     find_version(w, f, path);
-    int fd = open(path, O_WRONLY);
-    assert_int_equal(pwrite(fd, "X", 1, 0), 1);
-    close(fd);
+    damage(path, "X", 0);
     find_version(w, g, path);
     assert_int_equal(unlink(path), 0);
     find_version(w, h, path);
-    fd = open(path, O_RDWR);
-    assert_int_equal(pwrite(fd, "XXX", 3, 16), 3);
-    close(fd);
+    damage(path, "XXX", 16);
     when_looking_before(w, f);
     cannot_be_told(w, "f", -EBADMSG, "was changed in the vault");
     cannot_be_told(w, "g", -EBADMSG, "is missing from the vault");

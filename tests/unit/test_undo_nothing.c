@@ -15,6 +15,15 @@ static struct mediator given_workspace(void)
     return m;
 }
 
+/* All from `first` on. */
+static void undo_and_redo(struct mediator *m, uint64_t first, const char *before, const char *after)
+{
+    uint64_t undo = undo_range(m, first, 0);
+    assert_tree(m, before);
+    redo(m, undo);
+    assert_tree(m, after);
+}
+
 /* The folder's time is what the change that stays left; only all three together give it back. */
 static void a_rename_there_and_back_stays_before_one_that_stays(void **state)
 {
@@ -27,10 +36,7 @@ static void a_rename_there_and_back_stays_before_one_that_stays(void **state)
     char *after = tree_look(&m);
     assert_int_equal(undo_range(&m, first, first + 1), 0);
     assert_tree(&m, after);
-    uint64_t undo = undo_range(&m, first, 0);
-    assert_tree(&m, before);
-    redo(&m, undo);
-    assert_tree(&m, after);
+    undo_and_redo(&m, first, before, after);
     free(before);
     free(after);
     mediator_close(&m);
@@ -82,10 +88,7 @@ static void a_folder_gets_its_time_back_when_a_file_came_and_went(void **state)
     assert_int_equal(items[0].verb, UNDO_RESET);
     assert_string_equal(items[0].path, "w");
     undo_plan_free(&plan);
-    uint64_t undo = undo_range(&m, first, 0);
-    assert_tree(&m, before);
-    redo(&m, undo);
-    assert_tree(&m, after);
+    undo_and_redo(&m, first, before, after);
     free(before);
     free(after);
     mediator_close(&m);

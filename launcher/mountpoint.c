@@ -85,12 +85,19 @@ static int users_folder(const struct workspace *w, struct strbuf *path)
     return own_folder(AT_FDCWD, strbuf_text(path), 0700, geteuid(), getegid());
 }
 
-/* A daemon that was killed leaves a mount that answers nothing. */
+/* A daemon that was killed leaves a mount that answers nothing; while it ends, io_uring takes back
+ * what it was asked. */
+static bool tells_of_death(int code)
+{
+    return code == ENOTCONN || code == ECONNABORTED || code == ECANCELED;
+}
+
+/* The kernel may still know the attributes of one that died a moment ago: it is to ask (statx(2)). */
 static bool is_dead(int parent, const char *name)
 {
-    struct stat st;
-    return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
-           (errno == ENOTCONN || errno == ECONNABORTED);
+    const int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
+    struct statx x;
+    return statx(parent, name, flags, STATX_TYPE, &x) < 0 && tells_of_death(errno);
 }
 
 int mountpoint_default(const struct workspace *w, char **out, struct error *err)
@@ -110,7 +117,7 @@ int mountpoint_default(const struct workspace *w, char **out, struct error *err)
     if (is_dead(parent, strbuf_text(&name)))
         TRY(mountpoint_detach(strbuf_text(&path), true, err));
     CLEANUP(fd_close) int own = own_folder(parent, strbuf_text(&name), 0700, w->owner, w->group);
-    if (own == -ENOTCONN || own == -ECONNABORTED)
+    if (own < 0 && tells_of_death(-own))
         return error_say(err, EBUSY, "the mount on %s is being removed: try again",
                          strbuf_text(&path));
     if (own < 0)

@@ -70,6 +70,17 @@ expect 0 mount "$mnt"
 [[ $(<"$mnt/Projects/file") == text ]] || fail "the new mount does not answer"
 expect 0 umount
 
+# also while the kernel still knows what its folder looked like
+expect 0 mount "$mnt"
+pid=$(daemon_pid)
+touch "$mnt/Projects/late"
+stat "$mnt" >/dev/null
+kill -9 "$pid"
+until_true "the daemon is still there" bash -c "! kill -0 $pid 2>/dev/null"
+expect 0 mount "$mnt"
+[[ $(<"$mnt/Projects/file") == text ]] || fail "the new mount does not answer"
+expect 0 umount
+
 # in the foreground it ends by a signal
 "$CCFS" -w "$raw" mount --foreground "$mnt" &
 daemon=$!

@@ -66,16 +66,14 @@ static void see(struct seen *s, const struct row *row)
 /* Of an object, as row_of() reads it. */
 static struct stmt query_rows(struct db *db, uint64_t object)
 {
-    struct stmt q =
-        db_query(db, "SELECT id, outcome, b_mode, b_ino, b_nlink, b_ctime, a_mode, a_ino, a_nlink,"
-                     " a_ctime, a_born, a_uid, a_gid, a_size, a_mtime FROM event"
-                     " WHERE object=?1 AND op BETWEEN 1 AND 16 AND outcome<>1"
-                     " UNION ALL SELECT id, outcome, 0, 0, 0, 0, iif(outcome=2, a_mode, 0), a_ino,"
-                     " a_nlink, a_ctime, a_born, a_uid, a_gid, a_size, a_mtime FROM event"
-                     " WHERE path2 IN (SELECT path FROM event WHERE object=?1"
-                     "  UNION SELECT path2 FROM event WHERE object=?1)"
-                     " AND replaced=?1 AND (outcome=2 AND a_mode IS NOT NULL OR outcome=0 AND op=9)"
-                     " ORDER BY id");
+    struct stmt q = db_query(
+        db, "SELECT id, outcome, b_mode, b_ino, b_nlink, b_ctime, a_mode, a_ino, a_nlink,"
+            " a_ctime, a_born, a_uid, a_gid, a_size, a_mtime FROM event"
+            " WHERE object=?1 AND op BETWEEN 1 AND 16 AND outcome<>1"
+            " UNION ALL SELECT id, outcome, 0, 0, 0, 0, iif(outcome=2, a_mode, 0), a_ino,"
+            " a_nlink, a_ctime, a_born, a_uid, a_gid, a_size, a_mtime FROM event"
+            " WHERE replaced=?1 AND (outcome=2 AND a_mode IS NOT NULL OR outcome=0 AND op=9)"
+            " ORDER BY id");
     stmt_bind_int(&q, 1, (int64_t)object);
     return q;
 }

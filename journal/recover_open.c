@@ -91,13 +91,9 @@ static int place_since(struct db *db, const struct open_session *o, char **path,
         "SELECT iif(e.object = ?1, q.bytes, iif(e.op = 9, p.bytes, NULL)), e.version FROM event e"
         " LEFT JOIN path p ON p.id = e.path LEFT JOIN path q ON q.id = e.path2"
         " WHERE e.id IN (SELECT id FROM event WHERE object = ?1"
-        "  UNION SELECT id FROM event WHERE id > ?2 AND replaced = ?1"
-        "  UNION SELECT id FROM event WHERE replaced = ?1 AND"
-        "   path2 = (SELECT id FROM path WHERE bytes = ?3))"
+        "  UNION SELECT id FROM event WHERE replaced = ?1)"
         " AND e.outcome = 0 AND e.op IN (6, 8, 9) ORDER BY e.id DESC LIMIT 1");
     stmt_bind_int(&q, 1, (int64_t)o->object);
-    stmt_bind_int(&q, 2, (int64_t)o->id);
-    stmt_bind_bytes(&q, 3, o->path, strlen(o->path));
     int r = stmt_step(&q, err);
     if (r != 1)
         return r;

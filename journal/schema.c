@@ -27,6 +27,7 @@ const char schema_sql[] =
     "CREATE INDEX event_path ON event(path);"
     "CREATE INDEX event_path2 ON event(path2) WHERE path2 IS NOT NULL;"
     "CREATE INDEX event_object ON event(object) WHERE object IS NOT NULL;"
+    "CREATE INDEX event_replaced ON event(replaced) WHERE replaced IS NOT NULL;"
     "CREATE INDEX event_session ON event(session) WHERE session IS NOT NULL;"
     "CREATE INDEX event_proc ON event(proc) WHERE proc IS NOT NULL;"
     "CREATE INDEX event_open ON event(outcome) WHERE outcome = 3;"

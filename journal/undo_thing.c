@@ -245,9 +245,7 @@ static const char left_last[] =
     " AND (op = 10 AND outcome IN (0, 3) OR outcome = 2)"
     " UNION ALL "
     "SELECT a_ino, a_born, a_mode, a_size, a_mtime, a_ctime FROM event"
-    " WHERE path2 IN (SELECT path FROM event WHERE object = ?1"
-    "  UNION SELECT path2 FROM event WHERE object = ?1)"
-    " AND replaced = ?1 AND outcome = 2 AND a_ino = ?2 AND a_mode IS NOT NULL"
+    " WHERE replaced = ?1 AND outcome = 2 AND a_ino = ?2 AND a_mode IS NOT NULL"
     " ORDER BY a_ctime DESC LIMIT 1";
 
 int thing_catch_up(struct db *db, struct thing *t, struct error *err)

@@ -180,21 +180,38 @@ static void a_write_session_cut_off_ends_with_what_may_have_changed(void **state
         1);
 }
 
-/* As a program does that goes on with a file that was removed or replaced. */
-static void write_to_what_is_in_the_vault(struct journal *j, struct change_spec *gone)
+static void rename_folder(struct journal *j, const char *from, const char *to)
 {
+    struct change c = CHANGE_NONE;
+    const struct change_spec spec = {
+        .op = OP_RENAME, .path = from, .path2 = to, .before = attr_of(from)};
+    if (journal_begin(j, &spec, &c, NULL) < 0 || renameat(root, from, root, to) < 0)
+        _exit(1);
+    const struct attr after = attr_of(to);
+    journal_confirm(&c, &after);
+}
+
+/* The file that gone tells of, opened before it went there. */
+static int put_into_the_vault(struct journal *j, struct change_spec *gone)
+{
+    const char *path = gone->op == OP_RENAME ? gone->path2 : gone->path;
     struct vault *v = journal_vault(j);
     struct change c = CHANGE_NONE;
-    uint64_t event = 0;
-    struct attr before = gone->op == OP_RENAME ? gone->before2 : gone->before;
-    int fd = openat(root, "f", O_RDWR);
+    int fd = openat(root, path, O_RDWR);
     gone->version = vault_new(v);
     gone->kept = KEPT_INODE;
     if (journal_begin(j, gone, &c, NULL) < 0 ||
-        vault_move_in(v, gone->version, root, "f", NULL) < 0)
+        vault_move_in(v, gone->version, root, path, NULL) < 0)
         _exit(1);
     journal_confirm(&c, NULL);
-    const struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = before};
+    return fd;
+}
+
+/* As a program does that goes on with a file that was removed or replaced. */
+static void go_on_writing(struct journal *j, int fd, const char *path, const struct attr *before)
+{
+    const struct change_spec spec = {.op = OP_WRITE, .path = path, .before = *before};
+    uint64_t event = 0;
     if (journal_write_begin(j, &spec, &event, NULL) < 0 || pwrite(fd, "more", 4, 10) != 4)
         _exit(1);
 }
@@ -204,7 +221,7 @@ static void write_to_a_removed_file(struct journal *j)
     struct change_spec gone = {.op = OP_UNLINK, .path = "f"};
     if (attr_read(root, "f", &gone.before) < 0)
         _exit(1);
-    write_to_what_is_in_the_vault(j, &gone);
+    go_on_writing(j, put_into_the_vault(j, &gone), "f", &gone.before);
 }
 
 static void write_to_a_replaced_file(struct journal *j)
@@ -213,13 +230,27 @@ static void write_to_a_replaced_file(struct journal *j)
     test_file_text(root, "g", "another");
     if (attr_read(root, "f", &gone.before2) < 0 || attr_read(root, "g", &gone.before) < 0)
         _exit(1);
-    write_to_what_is_in_the_vault(j, &gone);
+    go_on_writing(j, put_into_the_vault(j, &gone), "f", &gone.before2);
+}
+
+/* Its path is e/f by the time it is written, which is not where it was replaced. */
+static void write_to_a_file_replaced_in_a_renamed_folder(struct journal *j)
+{
+    struct change_spec gone = {.op = OP_RENAME, .path = "g", .path2 = "d/f"};
+    test_file_text(root, "g", "another");
+    if (mkdirat(root, "d", 0755) < 0 || renameat(root, "f", root, "d/f") < 0 ||
+        attr_read(root, "d/f", &gone.before2) < 0 || attr_read(root, "g", &gone.before) < 0)
+        _exit(1);
+    int fd = put_into_the_vault(j, &gone);
+    rename_folder(j, "d", "e");
+    go_on_writing(j, fd, "e/f", &gone.before2);
 }
 
 static void a_write_session_of_a_file_that_is_gone_ends_with_what_is_in_the_vault(void **state)
 {
     static void (*const works[])(struct journal *) = {write_to_a_removed_file,
-                                                      write_to_a_replaced_file};
+                                                      write_to_a_replaced_file,
+                                                      write_to_a_file_replaced_in_a_renamed_folder};
     remove_folder(state); /* each round has its own */
     for (size_t i = 0; i < COUNT_OF(works); i++) {
         make_folder(state);
@@ -297,18 +328,12 @@ static void truncate_a_removed_file_to_what_it_was(struct journal *j)
 
 static void truncate_in_a_renamed_folder(struct journal *j)
 {
-    struct change c = CHANGE_NONE;
-    struct change_spec moved = {.op = OP_RENAME, .path = "d", .path2 = "e"};
-    const struct attr before = attr_of("d/f");
-    int fd = openat(root, "d/f", O_RDWR);
-    moved.before = attr_of("d");
-    const struct change_spec spec = {.op = OP_TRUNCATE, .path = "d/f", .before = before};
     struct change cut = CHANGE_NONE;
-    if (journal_begin(j, &spec, &cut, NULL) < 0 || journal_begin(j, &moved, &c, NULL) < 0 ||
-        renameat(root, "d", root, "e") < 0)
+    const struct change_spec spec = {.op = OP_TRUNCATE, .path = "d/f", .before = attr_of("d/f")};
+    int fd = openat(root, "d/f", O_RDWR);
+    if (journal_begin(j, &spec, &cut, NULL) < 0)
         _exit(1);
-    const struct attr after = attr_of("e");
-    journal_confirm(&c, &after);
+    rename_folder(j, "d", "e");
     if (ftruncate(fd, 1) < 0)
         _exit(1);
     raise(SIGKILL);

@@ -21,28 +21,50 @@ static struct mediator given_a_change(uint64_t *written)
     return m;
 }
 
-/* h over g, or a new inode in g's place, as far as the link in the vault. */
-static struct change begin_to_replace(struct mediator *m, enum op op)
+/* The same in a folder, which has another name by now: q/g is no path that g's events tell. */
+static struct mediator given_a_change_in_a_folder_that_moved(uint64_t *written)
+{
+    const struct timespec moment = {.tv_nsec = 20000000};
+    struct mediator m;
+    mediator_open(&m);
+    do_mkdir(&m, "p");
+    do_create(&m, "p/g", "first\n");
+    do_create(&m, "h", "other\n");
+    *written = do_write(&m, "p/g", 0, "FIRST", CAPTURE_COPY);
+    do_rename(&m, "p", "q");
+    nanosleep(&moment, NULL);
+    return m;
+}
+
+/* What is to be replaced, and how. */
+struct attempt {
+    enum op op;
+    const char *path;
+};
+
+/* h over it, or a new inode in its place, as far as the link in the vault. */
+static struct change begin_to_replace(struct mediator *m, struct attempt a)
 {
     struct vault *v = journal_vault(m->journal);
     struct change change = CHANGE_NONE;
-    struct change_spec spec = {.op = op, .path = "g", .version = vault_new(v), .kept = KEPT_INODE};
-    struct attr *replaced = op == OP_RENAME ? &spec.before2 : &spec.before;
-    assert_int_equal(attr_read(m->root, "g", replaced), 0);
-    if (op == OP_RENAME) {
+    struct change_spec spec = {
+        .op = a.op, .path = a.path, .version = vault_new(v), .kept = KEPT_INODE};
+    struct attr *replaced = a.op == OP_RENAME ? &spec.before2 : &spec.before;
+    assert_int_equal(attr_read(m->root, a.path, replaced), 0);
+    if (a.op == OP_RENAME) {
         spec.path = "h";
-        spec.path2 = "g";
+        spec.path2 = a.path;
         assert_int_equal(attr_read(m->root, "h", &spec.before), 0);
     }
     assert_int_equal(journal_begin(m->journal, &spec, &change, NULL), 0);
-    assert_int_equal(vault_link_in(v, spec.version, m->root, "g", NULL), 0);
+    assert_int_equal(vault_link_in(v, spec.version, m->root, a.path, NULL), 0);
     return change;
 }
 
-static void when_it_fails(struct mediator *m, enum op op)
+static void when_it_fails(struct mediator *m, struct attempt a)
 {
-    struct change change = begin_to_replace(m, op);
-    journal_fail_left(&change, ENOSPC, m->root, "g");
+    struct change change = begin_to_replace(m, a);
+    journal_fail_left(&change, ENOSPC, m->root, a.path);
     assert_int_equal(journal_drain(m->journal, NULL), 0);
 }
 
@@ -53,20 +75,30 @@ static void then_it_was_killed(pid_t child)
     assert_true(WIFSIGNALED(status));
 }
 
-static void when_it_is_killed(struct mediator *m, enum op op)
+static void when_it_is_killed(struct mediator *m, struct attempt a)
 {
     journal_close(&m->journal);
     pid_t child = fork();
     if (child == 0) {
         mediator_reopen(m);
-        begin_to_replace(m, op);
+        begin_to_replace(m, a);
         raise(SIGKILL);
     }
     then_it_was_killed(child);
 }
 
-static void (*const ends[])(struct mediator *m, enum op op) = {when_it_fails, when_it_is_killed};
+static void (*const ends[])(struct mediator *m, struct attempt a) = {when_it_fails,
+                                                                     when_it_is_killed};
 static const enum op ops[] = {OP_RENAME, OP_TRUNCATE};
+
+/* Each way to replace what is at path, with each end. */
+static void when_replaced_in_vain(struct mediator *m, size_t turn, const char *path)
+{
+    const struct attempt a = {ops[turn / 2], path};
+    ends[turn % 2](m, a);
+    mediator_reopen(m);
+}
+#define TURNS (COUNT_OF(ends) * COUNT_OF(ops))
 
 static void then_the_vault_holds(struct mediator *m, uint64_t wanted)
 {
@@ -79,11 +111,10 @@ static void then_the_vault_holds(struct mediator *m, uint64_t wanted)
 static void what_was_linked_and_not_replaced_is_undone(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(ends) * COUNT_OF(ops); i++) {
+    for (size_t i = 0; i < TURNS; i++) {
         uint64_t written = 0;
         struct mediator m = given_a_change(&written);
-        ends[i % 2](&m, ops[i / 2]);
-        mediator_reopen(&m);
+        when_replaced_in_vain(&m, i, "g");
         then_the_vault_holds(&m, 1); /* what the write kept */
         undo_ids(&m, &written, 1);
         assert_file_is(m.root, "g", "first\n", 6);
@@ -94,14 +125,41 @@ static void what_was_linked_and_not_replaced_is_undone(void **state)
 static void it_is_nobodys_change_between_two_events_either(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(ends) * COUNT_OF(ops); i++) {
+    for (size_t i = 0; i < TURNS; i++) {
         uint64_t written = 0;
         struct mediator m = given_a_change(&written);
-        ends[i % 2](&m, ops[i / 2]);
-        mediator_reopen(&m);
+        when_replaced_in_vain(&m, i, "g");
         do_write(&m, "g", 0, "once more", CAPTURE_COPY);
         undo_range(&m, written, m.last);
         assert_file_is(m.root, "g", "first\n", 6);
+        mediator_close(&m);
+    }
+}
+
+static void so_it_is_where_its_folder_was_renamed_since(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TURNS; i++) {
+        uint64_t written = 0;
+        struct mediator m = given_a_change_in_a_folder_that_moved(&written);
+        when_replaced_in_vain(&m, i, "q/g");
+        undo_ids(&m, &written, 1);
+        assert_file_is(m.root, "q/g", "first\n", 6);
+        mediator_close(&m);
+    }
+}
+
+static void so_it_is_there_between_two_events(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TURNS; i++) {
+        uint64_t written = 0;
+        struct mediator m = given_a_change_in_a_folder_that_moved(&written);
+        when_replaced_in_vain(&m, i, "q/g");
+        do_rename(&m, "q", "r");
+        do_write(&m, "r/g", 0, "once more", CAPTURE_COPY);
+        undo_range(&m, written, m.last);
+        assert_file_is(m.root, "p/g", "first\n", 6);
         mediator_close(&m);
     }
 }
@@ -113,7 +171,7 @@ static void who_edits_it_after_the_kill_is_seen_all_the_same(void **state)
         const struct undo_conflict *conflicts = NULL;
         uint64_t written = 0;
         struct mediator m = given_a_change(&written);
-        when_it_is_killed(&m, ops[i]);
+        when_it_is_killed(&m, (struct attempt){ops[i], "g"});
         test_file_text(m.root, "g", "by hand\n");
         mediator_reopen(&m);
         struct undo_plan *plan = plan_ids(&m, &written, 1);
@@ -161,6 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_linked_and_not_replaced_is_undone),
         cmocka_unit_test(it_is_nobodys_change_between_two_events_either),
+        cmocka_unit_test(so_it_is_where_its_folder_was_renamed_since),
+        cmocka_unit_test(so_it_is_there_between_two_events),
         cmocka_unit_test(a_name_of_several_that_went_with_the_kill_is_in_nobodys_way),
         cmocka_unit_test(who_edits_it_after_the_kill_is_seen_all_the_same),
     };

@@ -246,6 +246,15 @@ static int xattr_apply_change(const struct setting *s, const struct xattr_change
     return r < 0 ? -errno : 0;
 }
 
+/* One that is set to what it is already is not changed: there is no old value to put back. */
+static bool xattr_stays(const struct xattr_change *what, const struct strbuf *old)
+{
+    CLEANUP(strbuf_release) struct strbuf wished = STRBUF_EMPTY;
+    xattr_pack(&wished, what->name, what->value, (uint32_t)what->bytes);
+    return what->op == OP_SETXATTR && !wished.failed && wished.bytes == old->bytes &&
+           memcmp(wished.data, old->data, wished.bytes) == 0;
+}
+
 static int xattr_change_recorded(struct setting *s, const struct xattr_change *what)
 {
     CLEANUP(journal_abandon) struct change change = CHANGE_NONE;
@@ -254,8 +263,10 @@ static int xattr_change_recorded(struct setting *s, const struct xattr_change *w
     struct change_spec spec = spec_for(s->fs, s->caller, what->op, s->path);
     TRY(attr_read(s->fd, "", &spec.before));
     TRY(xattr_read_one(s->fd, what->name, &old));
-    spec.xattrs = old.data;
-    spec.xattr_bytes = old.bytes;
+    if (!xattr_stays(what, &old)) {
+        spec.xattrs = old.data;
+        spec.xattr_bytes = old.bytes;
+    }
     int r = journal_begin(s->fs->journal, &spec, &change, &err);
     if (r < 0) {
         complain(&err);

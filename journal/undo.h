@@ -90,7 +90,8 @@ struct undo_result {
     size_t brought_back, put_back, renamed, removed, reset;
 };
 /* Applies a plan without conflicts (-EEXIST otherwise).  j: the open journal of the same workspace.
- * who: whoever asked.  A plan that takes back nothing records nothing: result 0.
+ * who: whoever asked.  A plan that takes back nothing records nothing: result 0.  One that tells of
+ * no item has nothing to change: its events count as undone, and no step of it can be taken back.
  * A file that is open somewhere or has several names keeps its inode; else one that gets back a
  * whole content becomes another inode, of the same object. -ESTALE: something changed outside
  * meanwhile.  On failure nothing is lost; undo_resume() does the rest. */

@@ -49,12 +49,11 @@ static unsigned side_aspects(enum op op)
                : aspect_bit(ASPECT_MODE);
 }
 
+/* Of an event that tells what it found and what it left. */
 static bool differs(const struct event *e, enum aspect aspect)
 {
     const struct attr *a = &e->before;
     const struct attr *b = &e->after;
-    if (!a->mode || !b->mode)
-        return false;
     switch (aspect) {
     case ASPECT_MODE:
         return a->mode != b->mode;
@@ -62,19 +61,30 @@ static bool differs(const struct event *e, enum aspect aspect)
         return a->uid != b->uid || a->gid != b->gid;
     case ASPECT_MTIME:
         return a->mtime != b->mtime;
+    case ASPECT_XATTRS: /* one that was set to what it was keeps no old value */
+        return e->xattr_bytes > 0;
     default:
-        return false;
+        return true;
     }
 }
 
+/* What was set to what it was already is not changed; of what is not told, what it is about is. */
 static unsigned changed_aspects(const struct event *e)
 {
-    unsigned changed = main_aspects(e->op);
+    unsigned main = main_aspects(e->op);
     unsigned side = side_aspects(e->op);
+    unsigned changed = 0;
+    if (!e->before.mode || !e->after.mode)
+        return main;
     for (enum aspect i = 0; i < ASPECTS; i++)
-        if ((side & aspect_bit(i)) && differs(e, i))
+        if (((main | side) & aspect_bit(i)) && differs(e, i))
             changed |= aspect_bit(i);
     return changed;
+}
+
+bool change_is_none(const struct event *e)
+{
+    return changed_aspects(e) == 0;
 }
 
 void change_stays(struct thing *t, const struct event *e)
@@ -199,7 +209,7 @@ int change_take(struct rewind *r, const struct event *e, struct thing *t, struct
     int found = changes_content(e->op) ? thing_found_outside(r, t, e, err) : 0;
     if (found != 0)
         return found < 0 ? found : 0;
-    uint64_t later = change_newest(t, main_aspects(e->op));
+    uint64_t later = change_newest(t, main_aspects(e->op) & changed_aspects(e));
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);
     return change_take_along(r, node, e, err);

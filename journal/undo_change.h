@@ -8,6 +8,8 @@
 #include "journal/undo_rewind.h"
 
 unsigned aspect_bit(enum aspect aspect);
+/* A mode, owner, time or attribute that was set to what it was: nobody's business but its own. */
+bool change_is_none(const struct event *e);
 /* The event stays: what it changed cannot be taken back behind it. */
 void change_stays(struct thing *t, const struct event *e);
 /* The newest event that stays and changed one of these aspects; 0: none. */

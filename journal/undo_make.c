@@ -252,12 +252,13 @@ static int open_vault(struct maker *m)
     return vault_open(state, &m->vault, m->err);
 }
 
-static bool has_effect(const struct undo_plan *plan)
+/* Where there is nothing to tell, each step would find all as it shall leave it. */
+static void drop_steps(struct steps *steps)
 {
-    bool found = plan->redone.count > 0;
-    for (size_t i = 0; i < plan->steps.count && !found; i++)
-        found = step_has_effect(&plan->steps.list[i]);
-    return found;
+    size_t kept = 0;
+    while (kept < steps->count && steps->list[kept].kind <= STEP_REDONE)
+        kept++;
+    steps->count = kept;
 }
 
 /* Names that all stay where they are are not undone: with no step to take back that could not be
@@ -267,11 +268,13 @@ static bool has_effect(const struct undo_plan *plan)
 static int settle_effect(struct maker *m)
 {
     struct undo_plan *plan = m->plan;
-    if (has_effect(plan) || !m->names_taken || m->pick->aborted)
-        return plan->item_count ? 0 : items_add_times(&m->rewind, m->err);
-    plan->events.count = 0;
-    plan->item_count = 0;
-    plan->steps.count = 0;
+    if (!plan->item_count)
+        TRY(items_add_times(&m->rewind, m->err));
+    if (plan->item_count || m->pick->aborted)
+        return 0;
+    drop_steps(&plan->steps);
+    if (m->names_taken && !plan->redone.count)
+        plan->events.count = plan->steps.count = 0;
     return 0;
 }
 

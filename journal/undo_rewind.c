@@ -239,7 +239,8 @@ static void note_folder_change(struct node *folder, const struct event *e, enum 
 {
     if (e->after.mtime > folder->known_mtime)
         folder->known_mtime = e->after.mtime;
-    if (fate == FATE_STAYS && e->op == OP_UTIMENS && !folder->touched_by)
+    bool sets = e->op == OP_UTIMENS && !change_is_none(e);
+    if (fate == FATE_STAYS && sets && !folder->touched_by)
         folder->touched_by = e->id;
 }
 
@@ -264,6 +265,8 @@ static int rewind_modified(struct rewind *r, const struct event *e, const struct
         thing_join(t, node = r->tree->top);
     if (node && S_ISDIR(node->attr.mode))
         note_folder_change(node, e, fate);
+    if (change_is_none(e))
+        return 0;
     if (fate == FATE_CANCELLED && still_holds(node, e))
         fate = FATE_PAST;
     bool idle = has_begun(e) && fate == FATE_STAYS; /* if it has changed anything, the disk tells */

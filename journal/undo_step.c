@@ -59,13 +59,10 @@ bool step_mtime_differs(const struct step *step, const struct attr *now)
     return (step->fields & WISH_MTIME) && step->wish.mtime != now->mtime;
 }
 
-bool step_has_effect(const struct step *step)
+bool step_attr_differs(const struct step *step, const struct attr *now)
 {
-    if (step->kind == STEP_META)
-        return (step->fields & (WISH_XATTRS | WISH_ALL_XATTRS)) ||
-               step_owner_differs(step, &step->attr) || step_mode_differs(step, &step->attr) ||
-               step_mtime_differs(step, &step->attr);
-    return step->kind > STEP_STAGE && step->kind != STEP_ABORTED;
+    return step_owner_differs(step, now) || step_mode_differs(step, now) ||
+           step_mtime_differs(step, now);
 }
 
 /* ---- numbers ---- */

@@ -70,8 +70,7 @@ uint32_t step_wished_gid(const struct step *step, const struct attr *now);
 bool step_owner_differs(const struct step *step, const struct attr *now);
 bool step_mode_differs(const struct step *step, const struct attr *now);
 bool step_mtime_differs(const struct step *step, const struct attr *now);
-/* Does it change anything in the tree that it expects? */
-bool step_has_effect(const struct step *step);
+bool step_attr_differs(const struct step *step, const struct attr *now); /* one of them */
 
 /* A version that alone makes a content; the others need what is there now. */
 static inline bool kept_is_whole(uint64_t kept)

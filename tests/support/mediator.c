@@ -385,10 +385,15 @@ static uint64_t change_xattr(struct mediator *m, enum op op, const char *path, c
     CLEANUP(strbuf_release) struct strbuf old = STRBUF_EMPTY;
     CLEANUP(fd_close) int fd = openat(m->root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     must(fd, "open", path);
+    CLEANUP(strbuf_release) struct strbuf new = STRBUF_EMPTY;
     assert_int_equal(xattr_read_one(fd, name, &old), 0);
     struct change_spec spec = spec_of(m, op, path);
-    spec.xattrs = old.data;
-    spec.xattr_bytes = old.bytes;
+    if (value)
+        xattr_pack(&new, name, value, (uint32_t)strlen(value));
+    if (new.bytes != old.bytes || memcmp(new.data, old.data, new.bytes) != 0) {
+        spec.xattrs = old.data;
+        spec.xattr_bytes = old.bytes;
+    }
     struct change change = begin(m, &spec);
     must(value ? fsetxattr(fd, name, value, strlen(value), 0) : fremovexattr(fd, name), "xattr",
          path);

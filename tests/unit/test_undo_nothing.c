@@ -74,6 +74,125 @@ static void a_time_that_was_set_again_is_not_in_the_way(void **state)
     mediator_close(&m);
 }
 
+/* What sets something of w/a to the same each time that it is called. */
+typedef uint64_t set_again(struct mediator *m);
+
+static uint64_t set_mode(struct mediator *m)
+{
+    return do_chmod(m, "w/a", 0600);
+}
+
+static uint64_t set_owner(struct mediator *m)
+{
+    return do_chown(m, "w/a", geteuid() == 0 ? 3 : geteuid(), getegid());
+}
+
+static uint64_t set_time(struct mediator *m)
+{
+    return do_utimens(m, "w/a", 12345000000000);
+}
+
+static uint64_t set_attribute(struct mediator *m)
+{
+    return do_setxattr(m, "w/a", "user.note", "checked");
+}
+
+static set_again *const settings[] = {set_mode, set_owner, set_time, set_attribute};
+
+static size_t count_items(struct mediator *m, uint64_t event)
+{
+    const struct undo_item *items = NULL;
+    const struct undo_conflict *conflicts = NULL;
+    struct undo_plan *plan = plan_ids(m, &event, 1);
+    size_t count = undo_plan_items(plan, &items);
+    assert_int_equal(undo_plan_conflicts(plan, &conflicts), 0);
+    undo_plan_free(&plan);
+    return count;
+}
+
+static void what_was_set_to_what_it_was_is_not_told(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        settings[i](&m);
+        assert_int_equal(count_items(&m, settings[i](&m)), 0);
+    }
+    mediator_close(&m);
+}
+
+/* It stays, and what came before it is taken back; then taking it back too changes nothing. */
+static void what_was_set_to_what_it_was_is_not_in_the_way(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        uint64_t first = settings[i](&m);
+        uint64_t again = settings[i](&m);
+        assert_true(undo_ids(&m, &first, 1) > 0);
+        assert_tree(&m, before);
+        undo_ids(&m, &again, 1);
+        assert_tree(&m, before);
+    }
+    free(before);
+    mediator_close(&m);
+}
+
+static void what_was_set_there_and_back_is_not_told(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_item *items = NULL;
+    (void)state;
+    uint64_t first = do_chmod(&m, "w/a", 0600);
+    do_chmod(&m, "w/a", 0644);
+    do_setxattr(&m, "w/a", "user.note", "checked");
+    do_removexattr(&m, "w/a", "user.note");
+    char *after = tree_look(&m);
+    struct undo_plan *plan = plan_range(&m, first, 0);
+    assert_int_equal(undo_plan_items(plan, &items), 0);
+    undo_plan_free(&plan);
+    undo_range(&m, first, 0);
+    assert_tree(&m, after);
+    free(after);
+    mediator_close(&m);
+}
+
+static uint64_t do_chmod_top(struct mediator *m, mode_t mode)
+{
+    struct change_spec spec = {.op = OP_CHMOD, .path = ""};
+    struct change change = CHANGE_NONE;
+    struct attr after;
+    assert_int_equal(attr_read(m->root, "", &spec.before), 0);
+    assert_int_equal(journal_begin(m->journal, &spec, &change, NULL), 0);
+    uint64_t event = change.event;
+    assert_int_equal(fchmodat(m->root, ".", mode, 0), 0);
+    assert_int_equal(attr_read(m->root, "", &after), 0);
+    journal_confirm(&change, &after);
+    return event;
+}
+
+/* A mount refuses that; a journal that somebody else made may tell of it. */
+static void a_change_of_the_workspace_itself_is_told(void **state)
+{
+    struct mediator m = given_workspace();
+    const struct undo_item *items = NULL;
+    struct attr before;
+    struct attr now;
+    (void)state;
+    assert_int_equal(attr_read(m.root, "", &before), 0);
+    uint64_t event = do_chmod_top(&m, 0750);
+    struct undo_plan *plan = plan_ids(&m, &event, 1);
+    assert_int_equal(undo_plan_items(plan, &items), 1);
+    assert_int_equal(items[0].verb, UNDO_RESET);
+    assert_string_equal(items[0].path, ".");
+    undo_plan_free(&plan);
+    undo_ids(&m, &event, 1);
+    assert_int_equal(attr_read(m.root, "", &now), 0);
+    assert_int_equal(now.mode, before.mode);
+    mediator_close(&m);
+}
+
 static void a_folder_gets_its_time_back_when_a_file_came_and_went(void **state)
 {
     struct mediator m = given_workspace();
@@ -132,6 +251,10 @@ int main(void)
         cmocka_unit_test(a_rename_there_and_back_stays_before_one_that_stays),
         cmocka_unit_test(a_mode_there_and_back_does_not_hide_a_rename_there_and_back),
         cmocka_unit_test(a_time_that_was_set_again_is_not_in_the_way),
+        cmocka_unit_test(what_was_set_to_what_it_was_is_not_told),
+        cmocka_unit_test(what_was_set_to_what_it_was_is_not_in_the_way),
+        cmocka_unit_test(what_was_set_there_and_back_is_not_told),
+        cmocka_unit_test(a_change_of_the_workspace_itself_is_told),
         cmocka_unit_test(a_folder_gets_its_time_back_when_a_file_came_and_went),
         cmocka_unit_test(a_folders_time_is_not_told_beside_what_else_comes_back),
         cmocka_unit_test(a_folder_that_somebody_touched_since_keeps_its_time),

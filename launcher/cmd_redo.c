@@ -53,7 +53,9 @@ static int choose(struct takeback *back, const char *typed, struct error *err)
     uint64_t undo = 0;
     if (typed && !look_event_number(typed, &undo, NULL))
         return misuse(err, typed);
-    if (!typed)
+    if (typed)
+        back->nothing = "nothing to redo: that undo changed nothing, or was taken back before";
+    else
         TRY(undo_last(root, &undo, err));
     if (!undo)
         return 0;

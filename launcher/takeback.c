@@ -123,6 +123,17 @@ static bool is_last(const struct takeback *back)
     return undo_last(back->look.workspace.root, &last, NULL) == 0 && last == back->result.undo;
 }
 
+/* An undo that had nothing to change leaves nothing to take back. */
+static bool has_way_back(const struct takeback *back)
+{
+    uint64_t *ids = NULL;
+    size_t count = 0;
+    uint64_t undo = back->result.undo;
+    bool found = undo && undo_steps(back->look.workspace.root, undo, &ids, &count, NULL) == 0;
+    free(ids);
+    return found && count > 0;
+}
+
 static void print_result(const struct takeback *back)
 {
     CLEANUP(strbuf_release) struct strbuf parts = STRBUF_EMPTY;
@@ -132,10 +143,10 @@ static void print_result(const struct takeback *back)
     add_part(&parts, r->renamed, "renamed");
     add_part(&parts, r->removed, "removed");
     add_part(&parts, r->reset, "reset");
-    printf("done: %s.", parts.bytes ? strbuf_text(&parts) : "nothing was left to do");
-    if (r->undo && is_last(back))
+    printf("done: %s.", parts.bytes ? strbuf_text(&parts) : "nothing had to change");
+    if (has_way_back(back) && is_last(back))
         printf(" The way back: ccfs redo");
-    else if (r->undo)
+    else if (has_way_back(back))
         printf(" The way back: ccfs redo %" PRIu64, r->undo);
     putchar('\n');
 }
@@ -322,12 +333,26 @@ static int decide(struct takeback *back, struct error *err)
     return EXIT_CONFLICT;
 }
 
+/* What was chosen cancels itself out: it counts as undone, and there is nothing to ask about. */
+static int settle_without_change(struct takeback *back, struct error *err)
+{
+    if (!back->dry_run)
+        return finish(back, err);
+    if (back->json)
+        TRY(print_json(back, false, err));
+    else
+        puts("nothing has to change: what was chosen left all as it was before");
+    return EXIT_DONE;
+}
+
 int takeback_run(struct takeback *back, struct error *err)
 {
+    const uint64_t *events = NULL;
     if (back->count == 0)
         return say_nothing_to_do(back);
     TRY(make_plan(back, err));
-    if (leaves_all(back) && !has_conflicts(back) && count_skipped(back) == 0)
-        return say_nothing_to_do(back);
-    return decide(back, err);
+    if (!leaves_all(back) || has_conflicts(back) || count_skipped(back) > 0)
+        return decide(back, err);
+    return undo_plan_events(back->plan, &events) ? settle_without_change(back, err)
+                                                 : say_nothing_to_do(back);
 }

@@ -87,9 +87,16 @@ static enum verdict settle_write(const struct event *e, const struct sight *s)
     return verdict(e->kept != KEPT_INODE || !recover_is(&s->path, &e->before));
 }
 
+/* To the size that the file had already: whether that happened nobody can tell, nor does it matter.
+ */
+static bool cuts_nothing(const struct event *e)
+{
+    return e->range_count == 1 && e->ranges[0].length == 0;
+}
+
 static enum verdict settle_truncate(const struct event *e, const struct sight *s)
 {
-    if (e->kept == KEPT_INODE)
+    if (e->kept == KEPT_INODE || cuts_nothing(e))
         return settle_write(e, s);
     return verdict(!recover_is(&s->path, &e->before) || s->path.size != e->before.size);
 }
@@ -199,11 +206,18 @@ static bool is_elsewhere(const struct event *e, const struct sight *s)
     return of_inode && !replaces && !s->unknown && !recover_is(&s->path, &e->before);
 }
 
+/* A link in the vault that was taken back; or a file was given the mode, owner or attribute that it
+ * had already. */
+static bool may_move_the_time_alone(const struct event *e)
+{
+    return e->kept == KEPT_INODE || (e->op >= OP_CHMOD && e->op <= OP_REMOVEXATTR);
+}
+
 struct attr recover_left(const struct event *e, const struct attr *now)
 {
     const struct attr *target = e->op == OP_RENAME ? &e->before2 : &e->before;
     bool as_it_was =
-        e->kept == KEPT_INODE && recover_is(now, target) && attr_same_content(now, target);
+        may_move_the_time_alone(e) && recover_is(now, target) && attr_same_content(now, target);
     return as_it_was ? *now : (struct attr){0};
 }
 

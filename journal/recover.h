@@ -45,9 +45,10 @@ bool recover_is(const struct attr *there, const struct attr *known);
 /* What is at path, which may be NULL; mode 0: nothing.  false: it could not be looked at. */
 bool recover_look(int root, const char *path, struct attr *out);
 
-/* Of a change that did not happen and was to keep a file as an inode: the link in the vault, though
- * taken back, moved the file's change time, and no event of its own tells so.  now, where that is all
- * that is new; mode 0: nothing can be said. */
+/* Of a change that did not happen, or of which nothing can be seen: it may have moved the file's
+ * change time all the same, by a link in the vault that was taken back, or as it set what was set
+ * already, and no event of its own tells so.  now, where that is all that is new; mode 0: nothing
+ * can be said. */
 struct attr recover_left(const struct event *e, const struct attr *now);
 
 /* Completes every record between tail and head.  root: the workspace. */

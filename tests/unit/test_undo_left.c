@@ -1,10 +1,17 @@
 /* test_undo_left.c - a change that was to keep a file as an inode and did not come about has moved
- * the file's change time, by the link in the vault that it took back: that is nobody's change. */
+ * the file's change time, by the link in the vault that it took back; so has one that set what was
+ * set already: that is nobody's change. */
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/base/fd.h"
+#include "journal/base/strbuf.h"
+#include "journal/xattr.h"
 #include "tests/support/mediator.h"
 #include "tests/support/test.h"
 
@@ -164,20 +171,25 @@ static void so_it_is_there_between_two_events(void **state)
     }
 }
 
+static void then_undo_sees_a_change_outside(struct mediator *m, uint64_t written)
+{
+    const struct undo_conflict *conflicts = NULL;
+    struct undo_plan *plan = plan_ids(m, &written, 1);
+    assert_int_equal(undo_plan_conflicts(plan, &conflicts), 1);
+    assert_int_equal(conflicts[0].obstacle, UNDO_BY_OUTSIDE);
+    undo_plan_free(&plan);
+}
+
 static void who_edits_it_after_the_kill_is_seen_all_the_same(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(ops); i++) {
-        const struct undo_conflict *conflicts = NULL;
         uint64_t written = 0;
         struct mediator m = given_a_change(&written);
         when_it_is_killed(&m, (struct attempt){ops[i], "g"});
         test_file_text(m.root, "g", "by hand\n");
         mediator_reopen(&m);
-        struct undo_plan *plan = plan_ids(&m, &written, 1);
-        assert_int_equal(undo_plan_conflicts(plan, &conflicts), 1);
-        assert_int_equal(conflicts[0].obstacle, UNDO_BY_OUTSIDE);
-        undo_plan_free(&plan);
+        then_undo_sees_a_change_outside(&m, written);
         mediator_close(&m);
     }
 }
@@ -214,6 +226,101 @@ static void a_name_of_several_that_went_with_the_kill_is_in_nobodys_way(void **s
     mediator_close(&m);
 }
 
+/* ---- what gives a file what it has already: no more than its change time tells of that ---- */
+
+struct vain {
+    enum op op;
+    void (*apply)(const struct mediator *m);
+};
+
+static void same_mode(const struct mediator *m)
+{
+    assert_int_equal(fchmodat(m->root, "g", 0644, 0), 0);
+}
+
+static void same_owner(const struct mediator *m)
+{
+    assert_int_equal(fchownat(m->root, "g", getuid(), getgid(), 0), 0);
+}
+
+static void same_attribute(const struct mediator *m)
+{
+    CLEANUP(fd_close) int fd = openat(m->root, "g", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fsetxattr(fd, "user.note", "x", 1, 0), 0);
+}
+
+static void same_size(const struct mediator *m)
+{
+    CLEANUP(fd_close) int fd = openat(m->root, "g", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(ftruncate(fd, 6), 0);
+}
+
+static const struct vain vain_changes[] = {
+    {OP_CHMOD, same_mode},
+    {OP_CHOWN, same_owner},
+    {OP_SETXATTR, same_attribute},
+    {OP_TRUNCATE, same_size},
+};
+
+static void change_in_vain(struct mediator *m, const struct vain *vain)
+{
+    CLEANUP(strbuf_release) struct strbuf old = STRBUF_EMPTY;
+    CLEANUP(fd_close) int fd = openat(m->root, "g", O_RDONLY | O_CLOEXEC);
+    const struct range none = {6, 0};
+    struct change change = CHANGE_NONE;
+    struct change_spec spec = {.op = vain->op, .path = "g"};
+    assert_int_equal(attr_read(m->root, "g", &spec.before), 0);
+    if (vain->op == OP_SETXATTR)
+        assert_int_equal(xattr_read_one(fd, "user.note", &old), 0);
+    spec.xattrs = old.data;
+    spec.xattr_bytes = old.bytes;
+    spec.ranges = vain->op == OP_TRUNCATE ? &none : NULL;
+    spec.range_count = vain->op == OP_TRUNCATE;
+    assert_int_equal(journal_begin(m->journal, &spec, &change, NULL), 0);
+    vain->apply(m);
+}
+
+static void when_killed_in_vain(struct mediator *m, const struct vain *vain)
+{
+    journal_close(&m->journal);
+    pid_t child = fork();
+    if (child == 0) {
+        mediator_reopen(m);
+        change_in_vain(m, vain);
+        raise(SIGKILL);
+    }
+    then_it_was_killed(child);
+}
+
+static void a_change_to_what_was_there_cut_off_by_a_kill_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(vain_changes); i++) {
+        uint64_t written = 0;
+        struct mediator m = given_a_change(&written);
+        do_setxattr(&m, "g", "user.note", "x");
+        const uint64_t last = m.last;
+        when_killed_in_vain(&m, &vain_changes[i]);
+        mediator_reopen(&m);
+        undo_range(&m, written, last + 100);
+        assert_file_is(m.root, "g", "first\n", 6);
+        mediator_close(&m);
+    }
+}
+
+static void who_edits_it_after_that_is_seen_all_the_same(void **state)
+{
+    static const struct vain mode = {OP_CHMOD, same_mode};
+    uint64_t written = 0;
+    struct mediator m = given_a_change(&written);
+    (void)state;
+    when_killed_in_vain(&m, &mode);
+    test_file_text(m.root, "g", "by hand\n");
+    mediator_reopen(&m);
+    then_undo_sees_a_change_outside(&m, written);
+    mediator_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +329,8 @@ int main(void)
         cmocka_unit_test(so_it_is_where_its_folder_was_renamed_since),
         cmocka_unit_test(so_it_is_there_between_two_events),
         cmocka_unit_test(a_name_of_several_that_went_with_the_kill_is_in_nobodys_way),
+        cmocka_unit_test(a_change_to_what_was_there_cut_off_by_a_kill_is_in_nobodys_way),
+        cmocka_unit_test(who_edits_it_after_that_is_seen_all_the_same),
         cmocka_unit_test(who_edits_it_after_the_kill_is_seen_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

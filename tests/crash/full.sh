@@ -130,12 +130,6 @@ then_a_full_disk_loses_nothing() { # WHAT FILLER
     then_start_is_back "$1"
     then_no_orphans "$1"
 
-    if [[ $1 == *btrfs* && -z ${KILL_BTRFS:-} ]]; then
-        say "SKIPPED: $1, and a kill: in a run of ten or so an undo then takes a file for changed outside;" \
-            "KILL_BTRFS=1 tries it"
-        return
-    fi
-
     # Full, and killed while it is.  A full disk is slow between the link in the vault and the rename;
     # where there are fault points it is so for sure.
     when_served ${CCFS_FAULTS:+CCFS_PAUSE=vault_linked:1500}

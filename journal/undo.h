@@ -68,8 +68,8 @@ size_t undo_plan_outside(const struct undo_plan *plan);
 /* Puts on record what the plan has found changed outside, each change once. */
 MUST_USE int undo_note_outside(struct journal *j, int root, const struct undo_plan *plan,
                                struct actor_ref who, struct error *err);
-/* The events that it takes back; none where names change and all come out where they are, as by a
- * rename there and back. */
+/* The events that it takes back; not those by which names change and come out where they are, as by
+ * a rename there and back, where that could tell a later undo the time of a folder. */
 size_t undo_plan_events(const struct undo_plan *plan, const uint64_t **out);
 /* Those that were chosen too and leave it nothing to do.  Who makes the same plan again must choose
  * them again: what is left of them is not in the way of the others then. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "journal/undo_effect.h"
 #include "journal/undo_thing.h"
 #include "journal/xattr.h"
 
@@ -187,6 +188,7 @@ int change_take_along(struct rewind *r, struct node *node, const struct event *e
             aspects &= ~aspect_bit(i); /* side effects that a later event has overwritten */
     if (!e->before.mode)
         return trouble_with(r, node, e, TROUBLE_UNKNOWN, 0, err);
+    TRY(effect_note_change(r, node, e, err));
     node->wish.asked = true;
     if (!node->wish.event)
         node->wish.event = e->id;

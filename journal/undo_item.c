@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "journal/base/fd.h"
+#include "journal/undo_order.h"
 #include "journal/undo_place.h"
 #include "journal/xattr.h"
 
@@ -139,8 +140,7 @@ int items_make(struct rewind *r, struct error *err)
 int items_add_times(struct rewind *r, struct error *err)
 {
     for (const struct node *node = r->tree->nodes; node; node = node->next) {
-        bool differs = (node->wish.fields & WISH_MTIME) && node->wish.mtime != node->attr.mtime;
-        if (differs && tree_has_in_target(r->tree, node))
+        if (order_gives_time(r, node))
             TRY(add_item_there(r, UNDO_RESET, node, err));
     }
     sort_items(r->plan);

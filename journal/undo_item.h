@@ -9,7 +9,7 @@
 
 /* Names, contents, and what events about a thing itself have set. */
 MUST_USE int items_make(struct rewind *r, struct error *err);
-/* Folders that get their time back.  The steps are in order. */
+/* Folders that get their time back. */
 MUST_USE int items_add_times(struct rewind *r, struct error *err);
 
 #endif

@@ -206,7 +206,7 @@ static int restore_name(struct rewind *r, struct thing *t, const struct loss *lo
     struct link *there = loss->slot->in[VIEW_TARGET];
     int room = there ? thing_make_room(r, node, e, there, err) : 1;
     if (room > 0)
-        link_target(link, loss->slot, e);
+        room = link_target(r, link, loss->slot, e, err);
     return room < 0 ? room : 0;
 }
 

@@ -15,6 +15,7 @@
 #include "journal/schema.h"
 #include "journal/sealed.h"
 #include "journal/undo_check.h"
+#include "journal/undo_effect.h"
 #include "journal/undo_intact.h"
 #include "journal/undo_item.h"
 #include "journal/undo_name.h"
@@ -44,7 +45,6 @@ struct maker {
     uint64_t first;    /* the oldest event that is taken back */
     size_t steps_seen; /* of the undo that is being read */
     size_t steps_taken;
-    bool names_taken; /* back: of what stands or stood in a folder */
     struct error *err;
 };
 
@@ -96,7 +96,6 @@ static int rewind_one(const struct event *e, void *context)
     struct maker *m = context;
     bool taken = ids_have(&m->plan->events, e->id);
     TRY(note_undo(m, e, taken));
-    m->names_taken |= taken && e->op >= OP_CREATE && e->op <= OP_EXCHANGE;
     if (!was_applied(e) || e->id < m->first)
         return 0;
     enum fate fate = taken                                        ? FATE_TAKEN
@@ -198,16 +197,22 @@ static int was_nameless(void *context, uint64_t object, uint64_t event, bool *ou
     return r < 0 ? r : 0;
 }
 
-/* What comes along is in, what has nothing to do is out. */
-static int settle_events(struct maker *m)
+/* What has nothing to do is out. */
+static void leave_idle(struct undo_plan *plan)
 {
-    struct undo_plan *plan = m->plan;
     size_t kept = 0;
     ids_sort(&plan->idle);
     for (size_t i = 0; i < plan->events.count; i++)
         if (!ids_have(&plan->idle, plan->events.list[i]))
             plan->events.list[kept++] = plan->events.list[i];
     plan->events.count = kept;
+}
+
+/* What comes along is in. */
+static int settle_events(struct maker *m)
+{
+    struct undo_plan *plan = m->plan;
+    leave_idle(plan);
     for (size_t i = 0; i < plan->along.count; i++)
         if (ids_add(&plan->events, plan->along.list[i]) < 0)
             return no_memory(m->err);
@@ -261,20 +266,18 @@ static void drop_steps(struct steps *steps)
     steps->count = kept;
 }
 
-/* Names that all stay where they are are not undone: with no step to take back that could not be
- * redone, and a later undo of more would miss the folders' times that only these events tell.  What
- * is said of a thing itself counts, so that it is not in the way of what came before it; and so
- * does an undo that is rolled back. */
+/* What is said of a thing itself counts though it changes nothing, so that it is not in the way of
+ * what came before it; names that all stay where they are do not. */
 static int settle_effect(struct maker *m)
 {
     struct undo_plan *plan = m->plan;
     if (!plan->item_count)
         TRY(items_add_times(&m->rewind, m->err));
-    if (plan->item_count || m->pick->aborted)
-        return 0;
-    drop_steps(&plan->steps);
-    if (m->names_taken && !plan->redone.count)
-        plan->events.count = plan->steps.count = 0;
+    bool changes = plan->item_count || plan->redone.count;
+    TRY(effect_settle(&m->rewind, changes, m->err));
+    leave_idle(plan);
+    if (plan->events.count == 0)
+        plan->item_count = 0;
     return 0;
 }
 
@@ -313,8 +316,13 @@ static int make(struct maker *m)
     TRY(check_sealed(m));
     if (m->plan->conflict_count)
         return 0;
+    TRY(settle_effect(m));
+    if (m->plan->events.count == 0)
+        return 0;
     TRY(order_steps(&m->rewind, m->err));
-    return settle_effect(m);
+    if (!m->plan->item_count && !m->pick->aborted)
+        drop_steps(&m->plan->steps);
+    return 0;
 }
 
 /* One round: what is picked, as a plan. */

@@ -398,13 +398,19 @@ static int order_contents(struct order *o, struct error *err)
 
 /* Somebody outside touched the folder after the journal last saw it: its time is not ours to set.
  */
-static void respect_outside(struct node *folder)
+static bool is_outsides_time(const struct node *folder)
 {
     bool younger = folder->attr.mtime > folder->known_mtime &&
                    folder->attr.mtime - TIME_SLACK > folder->last_entry;
     bool kept = folder->wish.mtime == folder->attr.mtime;
-    if (folder->origin == ORIGIN_DISK && !folder->wish.asked && younger && !kept)
-        folder->wish.fields &= ~(unsigned)WISH_MTIME;
+    return folder->origin == ORIGIN_DISK && !folder->wish.asked && younger && !kept;
+}
+
+bool order_gives_time(const struct rewind *r, const struct node *node)
+{
+    bool differs = (node->wish.fields & WISH_MTIME) && node->wish.mtime != node->attr.mtime;
+    return differs && tree_has_in_target(r->tree, node) &&
+           !(is_folder(node) && is_outsides_time(node));
 }
 
 static bool has_wishes(const struct node *node)
@@ -441,8 +447,8 @@ static int order_metadata(struct order *o, bool folders, struct error *err)
     for (struct node *node = o->tree->nodes; node; node = node->next) {
         if (is_folder(node) != folders || !tree_has_in_target(o->tree, node))
             continue;
-        if (folders)
-            respect_outside(node);
+        if (folders && is_outsides_time(node))
+            node->wish.fields &= ~(unsigned)WISH_MTIME;
         if (has_wishes(node))
             TRY(emit_meta(o, node, err));
     }

@@ -9,6 +9,8 @@
 
 #include "journal/undo_rewind.h"
 
+/* Does the plan give it another time than it has? */
+bool order_gives_time(const struct rewind *r, const struct node *node);
 /* The steps of a plan without conflicts. */
 MUST_USE int order_steps(struct rewind *r, struct error *err);
 

@@ -105,8 +105,7 @@ static int take_made(struct rewind *r, const struct event *e, struct link *link,
     }
     if (later)
         return trouble_with(r, node, e, TROUBLE_LATER, later, err);
-    link_target(link, NULL, e);
-    return 0;
+    return link_target(r, link, NULL, e, err);
 }
 
 static int rewind_made(struct rewind *r, const struct event *e, const struct ends *at,
@@ -165,7 +164,7 @@ static int take_rename(struct rewind *r, const struct event *e, struct link *lin
     struct link *there = at->from->in[VIEW_TARGET];
     int room = there ? thing_make_room(r, link->node, e, there, err) : 1;
     if (room > 0)
-        link_target(link, at->from, e);
+        room = link_target(r, link, at->from, e, err);
     return room < 0 ? room : 0;
 }
 
@@ -201,10 +200,9 @@ static int take_exchange(struct rewind *r, const struct event *e, struct link *f
         sound = thing_verify(r, second->node, e, err);
     if (sound <= 0)
         return sound;
-    link_target(second, NULL, e);
-    link_target(first, at->from, e);
-    link_target(second, at->to, e);
-    return 0;
+    TRY(link_target(r, second, NULL, e, err));
+    TRY(link_target(r, first, at->from, e, err));
+    return link_target(r, second, at->to, e, err);
 }
 
 static int rewind_exchange(struct rewind *r, const struct event *e, const struct ends *at,

@@ -67,6 +67,7 @@ struct rewind {
     struct map returned; /* event -> link by which an earlier undo brought its thing back */
     struct map inos;     /* of files with several names: what to look for when one was removed */
     struct thing *all;
+    struct noted *noted; /* undo_effect.h */
     bool searched;
 };
 

@@ -9,6 +9,7 @@
 #include "journal/base/clock.h"
 #include "journal/db.h"
 #include "journal/outside.h"
+#include "journal/undo_effect.h"
 
 static int no_memory(struct error *err)
 {
@@ -358,7 +359,7 @@ int thing_make_room(struct rewind *r, struct node *node, const struct event *e, 
         by = 0; /* of what stood there before */
     if (by || !(r->how & UNDO_FORCE))
         return trouble_with(r, node, e, TROUBLE_EXISTS, by, err);
-    link_target(there, NULL, e);
+    TRY(link_target(r, there, NULL, e, err));
     return 1;
 }
 
@@ -371,11 +372,14 @@ uint64_t node_removed_by(const struct node *node)
     return by;
 }
 
-void link_target(struct link *link, struct slot *slot, const struct event *e)
+int link_target(struct rewind *r, struct link *link, struct slot *slot, const struct event *e,
+                struct error *err)
 {
+    TRY(effect_note_name(r, link, slot, e, err));
     link_move(link, VIEW_TARGET, slot);
     if (!link->event)
         link->event = e->id;
+    return 0;
 }
 
 void link_stays(struct link *link, const struct event *e, enum fate fate)

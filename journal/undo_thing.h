@@ -70,7 +70,9 @@ MUST_USE int thing_note_gone(struct rewind *r, struct node *node, const struct e
 uint64_t node_removed_by(const struct node *node);
 /* Names that the target leaves it, also those that were never looked at. */
 size_t node_names_left(const struct node *node);
-void link_target(struct link *link, struct slot *slot, const struct event *e);
+/* Where a name shall be without the event; NULL: nowhere. */
+MUST_USE int link_target(struct rewind *r, struct link *link, struct slot *slot,
+                         const struct event *e, struct error *err);
 void link_stays(struct link *link, const struct event *e, enum fate fate);
 
 bool changes_content(enum op op);

@@ -133,6 +133,7 @@ struct node {
     int64_t last_entry;  /* folder: time of the newest event that changed its entries */
     int64_t known_mtime; /* folder: the last mtime that the journal saw set */
     bool unmade;         /* its creation is taken back */
+    bool left;           /* its names came and went, which is not undone */
     bool verified;
     bool troubled;
     bool forced; /* not as the journal last saw it, and replaced nevertheless */

@@ -52,10 +52,79 @@ static void a_mode_there_and_back_does_not_hide_a_rename_there_and_back(void **s
     do_rename(&m, "w/d", "w/c");
     do_rename(&m, "w/c", "w/d");
     do_unlink(&m, "w/b");
-    assert_int_equal(undo_range(&m, first, first + 3), 0);
+    char *after = tree_look(&m);
+    assert_true(undo_range(&m, first, first + 3) > 0); /* the mode, and not the names */
+    assert_tree(&m, after);
     undo_range(&m, first, 0);
     assert_tree(&m, before);
     free(before);
+    free(after);
+    mediator_close(&m);
+}
+
+/* What else is undone with it does not count it in: the folder's first time is told by it alone. */
+static void names_there_and_back_stay_to_be_undone_beside_what_is_undone(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    do_mkdir(&m, "v");
+    do_utimens(&m, "v", 1000000000000000009);
+    char *before = tree_look(&m);
+    uint64_t first = do_rename(&m, "w/d", "w/c");
+    do_rename(&m, "w/c", "v/d");
+    do_rename(&m, "v/d", "w/d");
+    do_exchange(&m, "w/a", "w/d");
+    do_exchange(&m, "w/a", "w/d");
+    do_create(&m, "w/new", "short-lived\n");
+    do_unlink(&m, "w/new");
+    uint64_t last = do_chmod(&m, "w/a", 0600);
+    do_rename(&m, "w/b", "w/e");
+    char *after = tree_look(&m);
+    uint64_t undo = undo_range(&m, first, last);
+    assert_true(undo > 0);
+    redo(&m, undo);
+    assert_tree(&m, after);
+    assert_true(undo_range(&m, first, last) > 0);
+    undo_range(&m, first, 0);
+    assert_tree(&m, before);
+    free(before);
+    free(after);
+    mediator_close(&m);
+}
+
+/* A creation whose removal stays has nothing to do: it does not keep the rest from being undone. */
+static void a_file_that_stays_removed_does_not_keep_a_mode_from_being_undone(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    char *before = tree_look(&m);
+    uint64_t earlier = do_chmod(&m, "w/a", 0640);
+    uint64_t first = do_create(&m, "v", "short-lived\n");
+    do_chmod(&m, "w/a", 0600);
+    uint64_t last = do_chmod(&m, "w/a", 0640);
+    uint64_t removed = do_unlink(&m, "v");
+    assert_true(undo_range(&m, first, last) > 0);
+    undo_ids(&m, &earlier, 1);
+    undo_range(&m, first, removed);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
+/* Nothing of a folder that goes stays to be undone. */
+static void what_came_and_went_in_a_folder_that_goes_is_undone_with_it(void **state)
+{
+    struct mediator m = given_workspace();
+    (void)state;
+    uint64_t first = do_mkdir(&m, "w/new");
+    do_create(&m, "w/new/x", "short-lived\n");
+    do_create(&m, "w/new/y", "");
+    uint64_t gone = do_unlink(&m, "w/new/x");
+    struct undo_plan *plan = plan_range(&m, first, 0);
+    const uint64_t *ids = NULL;
+    size_t count = undo_plan_events(plan, &ids);
+    assert_int_equal(ids[count - 1], gone);
+    undo_plan_free(&plan);
     mediator_close(&m);
 }
 
@@ -250,6 +319,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rename_there_and_back_stays_before_one_that_stays),
         cmocka_unit_test(a_mode_there_and_back_does_not_hide_a_rename_there_and_back),
+        cmocka_unit_test(names_there_and_back_stay_to_be_undone_beside_what_is_undone),
+        cmocka_unit_test(a_file_that_stays_removed_does_not_keep_a_mode_from_being_undone),
+        cmocka_unit_test(what_came_and_went_in_a_folder_that_goes_is_undone_with_it),
         cmocka_unit_test(a_time_that_was_set_again_is_not_in_the_way),
         cmocka_unit_test(what_was_set_to_what_it_was_is_not_told),
         cmocka_unit_test(what_was_set_to_what_it_was_is_not_in_the_way),

@@ -114,8 +114,9 @@ void check_room(struct doctor *d)
 {
     struct statvfs fs;
     CLEANUP(strbuf_release) struct strbuf left = STRBUF_EMPTY;
-    if (fstatvfs(d->workspace.root, &fs) < 0) {
-        doctor_say(d, VERDICT_WARN, "the workspace's filesystem does not say how much room it has");
+    if (fstatvfs(d->workspace.root, &fs) < 0 || fs.f_blocks == 0) { /* as FUSE and others may */
+        doctor_say_fix(d, VERDICT_WARN, NULL,
+                       "the workspace's filesystem does not say how much room it has");
         return;
     }
     uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;

@@ -43,9 +43,11 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
                " ifnull((SELECT max(highest) FROM tombstone), 0))",
                &known, err));
     uint64_t next = (uint64_t)(clean > known ? clean : known + 1);
-    if (clean <= 0) {
+    if (clean <= 0) { /* its own are not all known: some were set aside, some are gone again */
         uint64_t highest = vault_highest(j->vault);
         next = highest >= next ? highest + 1 : next;
+        if (first <= NUMBER_MAX && first > (int64_t)next)
+            next = (uint64_t)first;
     }
     vault_set_next(j->vault, next);
     TRY(meta_set(j->db, "running", (int64_t)next, err));

@@ -28,7 +28,7 @@ void vault_close(struct vault **v);
 /* A new version's number: unique, ascending, also across restarts (the journal sets the first). */
 uint64_t vault_new(struct vault *v);
 void vault_set_next(struct vault *v, uint64_t next);
-/* The highest number of a version that is there (walks the folders); 0: none. */
+/* The highest number of a version that is there, or was set aside (walks the folders); 0: none. */
 uint64_t vault_highest(struct vault *v);
 
 /* KEPT_INODE: moves the entry name of dir into the vault (one rename: capture and removal at once),

@@ -21,6 +21,7 @@
 #define SUM_NAME "user.ccfs.sum"
 #define SUM_LIMIT (INT64_C(1) << 20) /* a longer copy takes so long that a sync adds little */
 #define CHUNK 65536
+#define ASIDE_MAX 99
 
 /* ---- the sum of a copy ---- */
 
@@ -224,11 +225,20 @@ bool vault_sum_breaks(struct vault *v, uint64_t version)
     return sum_fits(fd, st.st_size) == 0;
 }
 
+static int rename_aside(int folder, const char *name, int nth)
+{
+    char aside[40];
+    snprintf(aside, sizeof aside, "%s" VAULT_ASIDE, name);
+    if (nth > 0)
+        snprintf(aside, sizeof aside, "%s" VAULT_ASIDE "%d", name, nth);
+    return renameat2(folder, name, folder, aside, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
 void vault_set_aside(struct vault *v, uint64_t version)
 {
     char name[VAULT_NAME];
-    char aside[24];
     int folder = vault_place(v, version, name);
-    snprintf(aside, sizeof aside, "%s.torn", name);
-    (void)!renameat(folder, name, folder, aside);
+    int r = -EEXIST;
+    for (int nth = 0; nth <= ASIDE_MAX && r == -EEXIST; nth++)
+        r = rename_aside(folder, name, nth);
 }

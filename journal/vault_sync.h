@@ -42,7 +42,9 @@ struct vault_claim {
 int vault_is_whole(struct vault *v, const struct vault_claim *claim);
 /* A copy that carries a sum of what it was meant to hold, and holds something else. */
 bool vault_sum_breaks(struct vault *v, uint64_t version);
-/* Out of use, but not thrown away: it gets another name (NUMBER.torn), which means no version. */
+#define VAULT_ASIDE ".torn"
+/* Out of use, but not thrown away: it gets another name (NUMBER.torn, or NUMBER.torn1 and so on where
+ * there is one), which means no version. */
 void vault_set_aside(struct vault *v, uint64_t version);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/vault.h"
+#include "journal/vault_sync.h"
 
 #define NAME_DIGITS (VAULT_NAME - 1)
 
@@ -54,13 +55,22 @@ static int walk(struct vault *v, folder_entry *each, void *context)
     return 0;
 }
 
+/* One that was set aside keeps its number: whoever gave that again would set aside a second one. */
+static uint64_t version_aside(const char *name)
+{
+    bool is_aside = strspn(name, "0123456789abcdef") == NAME_DIGITS &&
+                    strncmp(name + NAME_DIGITS, VAULT_ASIDE, strlen(VAULT_ASIDE)) == 0;
+    uint64_t version = is_aside ? strtoull(name, NULL, 16) : 0;
+    return version <= INT64_MAX / 4 ? version : 0; /* beyond any that was ever given */
+}
+
 static void keep_highest(int folder, const char *name, uint64_t version, void *context)
 {
     uint64_t *highest = context;
+    uint64_t given = version ? version : version_aside(name);
     (void)folder;
-    (void)name;
-    if (version > *highest)
-        *highest = version;
+    if (given > *highest)
+        *highest = given;
 }
 
 uint64_t vault_highest(struct vault *v)

@@ -421,6 +421,28 @@ static void after_a_power_loss_a_version_of_a_torn_record_is_set_aside(void **st
     make_workspace(state);
 }
 
+static void the_number_of_what_was_set_aside_is_not_given_again(void **state)
+{
+    (void)state;
+    uint64_t last = 0;
+    test_file_text(root, "f", "0123456789");
+    for (int i = 0; i < 3; i++) {
+        uint64_t version = when_killed_as(false, begin_behind_another);
+        assert_true(version > last);
+        last = version;
+        tear_the_records();
+        another_boot();
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        char aside[64];
+        vault_name(version, aside);
+        strcat(aside, ".torn");
+        assert_true(test_exists(root, aside));
+        if (i == 1) /* by somebody who needed the room */
+            assert_int_equal(unlinkat(root, aside, 0), 0);
+        journal_close(&j);
+    }
+}
+
 static void blocks_that_lack_a_changed_byte_are_torn(void **state)
 {
     static void (*const damages[])(int fd) = {cut_short, leave_alone};
@@ -453,6 +475,7 @@ int main(void)
         STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
         STORY(after_a_power_loss_old_times_do_not_prove_old_bytes),
         STORY(after_a_power_loss_a_version_of_a_torn_record_is_set_aside),
+        STORY(the_number_of_what_was_set_aside_is_not_given_again),
         STORY(what_no_change_needed_goes_when_the_disk_knows),
         STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),
         STORY(blocks_that_lack_a_changed_byte_are_torn),

@@ -3,6 +3,7 @@
 
 #include "journal/base/fd.h"
 #include "journal/vault.h"
+#include "journal/vault_sync.h"
 #include "tests/support/bare.h"
 
 static struct vault *vault;
@@ -124,6 +125,27 @@ static void numbers_go_on_above_the_highest(void **state)
     assert_int_equal(vault_new(vault), 0x1236);
 }
 
+/* Else the next one of that number would be taken for it, or replace it when it is set aside too.
+ */
+static void what_is_set_aside_keeps_its_number_and_its_bytes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        test_file_text(root, "f", i == 0 ? "first" : i == 1 ? "second" : "third");
+        assert_int_equal(vault_move_in(vault, 0x1234, root, "f", NULL), 0);
+        vault_set_aside(vault, 0x1234);
+        assert_false(vault_has(vault, 0x1234));
+        assert_int_equal(vault_highest(vault), 0x1234);
+    }
+    assert_file_is(root, "vault/34/0000000000001234.torn", "first", 5);
+    assert_file_is(root, "vault/34/0000000000001234.torn1", "second", 6);
+    assert_file_is(root, "vault/34/0000000000001234.torn2", "third", 5);
+    int odd = openat(root, "vault/34", O_DIRECTORY);
+    test_file_text(odd, "ffffffffffffff34.torn", "never given");
+    close(odd);
+    assert_int_equal(vault_highest(vault), 0x1234);
+}
+
 static int given_blocks(uint64_t version)
 {
     int fd = -1;
@@ -218,6 +240,7 @@ int main(void)
         T(symlinks_and_fifos_are_kept_and_never_followed_or_waited_for),
         T(a_copy_is_whole_and_ours),
         T(numbers_go_on_above_the_highest),
+        T(what_is_set_aside_keeps_its_number_and_its_bytes),
         T(of_a_byte_kept_twice_the_first_record_wins),
         T(a_torn_last_record_is_no_record),
         T(a_damaged_record_in_the_middle_changes_nothing),

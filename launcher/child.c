@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,14 @@ int child_wait(pid_t pid)
 int child_exit_code(int status)
 {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void child_how_ended(int status, char *out, size_t bytes)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, bytes, "signal %d", WTERMSIG(status));
+    else
+        snprintf(out, bytes, "exit code %d", WEXITSTATUS(status));
 }
 
 void child_reset_signals(void)

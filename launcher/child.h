@@ -2,6 +2,7 @@
 #ifndef LAUNCHER_CHILD_H
 #define LAUNCHER_CHILD_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "journal/base/error.h"
@@ -14,6 +15,8 @@ MUST_USE int child_take_streams(const int *streams, struct error *err);
 int child_wait(pid_t pid);
 /* What a shell says of such an end: the exit code, or 128 and the signal. */
 int child_exit_code(int status);
+/* For a message: "exit code 3", "signal 9". */
+void child_how_ended(int status, char *out, size_t bytes);
 /* As if nobody had ever changed one. */
 void child_reset_signals(void);
 

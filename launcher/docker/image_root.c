@@ -67,7 +67,9 @@ static int run(const char *const *argv, const char *folder, struct error *err)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     last_line(said, why, sizeof why);
-    return error_say(err, EIO, "%s failed: %s", argv[0], why[0] ? why : "it does not say why");
+    if (why[0] == '\0')
+        child_how_ended(status, why, sizeof why);
+    return error_say(err, EIO, "%s failed: %s", argv[0], why);
 }
 
 /* ---- a folder of ours ---- */

@@ -14,7 +14,6 @@
 
 #include "journal/base/clock.h"
 #include "journal/base/fd.h"
-#include "journal/base/text.h"
 #include "launcher/child.h"
 #include "launcher/docker/container.h"
 #include "launcher/docker/demux.h"
@@ -92,11 +91,10 @@ static bool hear(int life, struct heard *h, int ms)
 
 static int say_ended(const struct heard *h, struct error *err)
 {
-    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
-    const char *text = strbuf_text(&h->complaint);
-    text_escape(&safe, text, strcspn(text, "\n"));
-    return error_say(err, EIO, "the proxy ended, so nothing was started: %.200s",
-                     safe.bytes ? strbuf_text(&safe) : "it does not say why");
+    char line[200];
+    proxy_complaint(strbuf_text(&h->complaint), line, sizeof line);
+    return error_say(err, EIO, "the proxy ended, so nothing was started: %s",
+                     line[0] ? line : "it does not say why");
 }
 
 static int wait_ready(int life, struct heard *h, struct error *err)

@@ -388,7 +388,7 @@ static const char proxy_script[] =
     "{ while case $(curl -sk -m 2 -o /dev/null -w '%{http_connect}' -x \"$0\" \"$1\") in\n"
     "    000|500) ;; *) false;; esac; do sleep 0.1; kill -0 $$ || exit; done\n"
     "  echo " SPEC_PROXY_READY "; cat <&3 >/dev/null; kill $$; } 2>/dev/null &\n"
-    "exec squid -N -f squid.conf 3<&-";
+    "exec squid " PROXY_OPTIONS " -f squid.conf 3<&-";
 
 int spec_proxy(const struct spec *s, struct strbuf *out, struct error *err)
 {

@@ -107,11 +107,11 @@ int carrier_go(struct carrier *c, pid_t pid, struct error *err)
 int carrier_check(struct carrier *c, struct error *err)
 {
     char line[200];
-    if (waitpid(c->pid, NULL, WNOHANG) == 0)
+    int status = 0;
+    if (waitpid(c->pid, &status, WNOHANG) == 0)
         return 0;
-    tool_said_line(c->said, line, sizeof line);
-    return error_say(err, EIO, "%s ended, which carries the session's network: %s", c->name,
-                     line[0] ? line : "it does not say why");
+    tool_said_why(c->said, status, line, sizeof line);
+    return error_say(err, EIO, "%s ended, which carries the session's network: %s", c->name, line);
 }
 
 void carrier_close(struct carrier *c)

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/base/fd.h"
+#include "launcher/child.h"
 #include "launcher/cli.h"
 #include "launcher/net/carrier.h"
 #include "launcher/net/fence.h"
@@ -24,6 +26,7 @@
 
 #define AGENT_ADDRESS "192.0.0.2"
 #define PREFIX "/29"
+#define SHARED_MEMORY "mode=0700,size=16m"
 
 /* ---- the link ---- */
 
@@ -102,8 +105,18 @@ static void become_proxy(const struct proxy_files *f, int said)
     char config[40];
     const int keep[] = {f->config, f->certificate, f->log, -1};
     snprintf(config, sizeof config, "/proc/self/fd/%d", f->config);
-    const char *const argv[] = {f->squid, "-N", "-f", config, NULL};
+    const char *const argv[] = {f->squid, PROXY_OPTIONS, "-f", config, NULL};
     tool_become(argv, said, keep);
+}
+
+/* squid calls its shared memory the same for everybody on the machine: two that start at once take
+ * it from each other, what another user's has left behind cannot be taken, and either ends it. */
+static int own_shared_memory(struct error *err)
+{
+    if (unshare(CLONE_NEWNS) < 0 ||
+        mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SHARED_MEMORY) < 0)
+        return error_set(err, errno, "give the proxy a /dev/shm of its own");
+    return 0;
 }
 
 /* In order: the policy, the link, no more power over both; then a way out, the probes, the proxy.
@@ -112,6 +125,7 @@ static int make_gate(const struct net_policy *policy, pid_t agent, struct error 
 {
     if (unshare(CLONE_NEWNET) < 0)
         return error_set(err, errno, "make a network namespace");
+    TRY(own_shared_memory(err));
     TRY(fence_raise(policy, err));
     TRY(link_proxy(agent, err));
     return owner_become(PROXY_USER, err);
@@ -210,11 +224,18 @@ static bool answers(void)
 
 int gate_check(struct gate *gate, struct error *err)
 {
+    char text[4096];
     char line[200];
-    if (answers())
+    int status = 0;
+    if (answers()) {
+        tool_said_enough(gate->said);
         return 1;
-    if (waitpid(gate->pid, NULL, WNOHANG) == 0)
+    }
+    if (waitpid(gate->pid, &status, WNOHANG) == 0)
         return 0;
-    tool_said_line(gate->said, line, sizeof line);
-    return error_say(err, EIO, "the proxy ended: %s", line[0] ? line : "it does not say why");
+    tool_said_text(gate->said, text, sizeof text);
+    proxy_complaint(text, line, sizeof line);
+    if (line[0] == '\0')
+        child_how_ended(status, line, sizeof line);
+    return error_say(err, EIO, "the proxy ended: %s", line);
 }

@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "journal/base/text.h"
 #include "launcher/net/tool.h"
 
 static void add_doors(struct strbuf *out, const struct proxy_setup *s)
@@ -127,6 +129,22 @@ int proxy_config_for(const struct net_wish *wish, struct proxy_setup *setup, str
     setup->domains = NULL;
     setup->domain_count = 0;
     return out->failed ? error_say(err, ENOMEM, "no memory for the proxy's configuration") : 0;
+}
+
+/* "2026/11/27 02:27:03| " stands before all that squid itself says. */
+static bool is_chatter(const char *line)
+{
+    return strcspn(line, "|\n") == 19 && line[19] == '|';
+}
+
+void proxy_complaint(const char *said, char *out, size_t bytes)
+{
+    static const char fatal[] = "FATAL: ";
+    CLEANUP(strbuf_release) struct strbuf safe = STRBUF_EMPTY;
+    const char *at = strstr(said, fatal);
+    const char *line = at ? at + strlen(fatal) : is_chatter(said) ? "" : said;
+    text_escape(&safe, line, strcspn(line, "\n"));
+    snprintf(out, bytes, "%s", strbuf_text(&safe));
 }
 
 /* Programs know one spelling or the other; node only when told to look. */

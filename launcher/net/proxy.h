@@ -15,8 +15,11 @@ struct proxy_setup {
     size_t domain_count;
 };
 
-/* For `squid -N -f FILE`, as any user but root; it needs no capability, and writes only to the log.
- * No memory: out->failed. */
+/* It stays in the foreground, and says on its stderr why it ends. */
+#define PROXY_OPTIONS "-Nd0"
+
+/* For `squid PROXY_OPTIONS -f FILE`, as any user but root; it needs no capability, and writes only
+ * to the log. No memory: out->failed. */
 void proxy_config(const struct proxy_setup *setup, struct strbuf *out);
 
 /* The same for the domains that the wish allows; setup comes without any. */
@@ -34,5 +37,9 @@ void proxy_variables(const char *listen, proxy_variable *take, void *context);
 
 /* A key and a certificate that nobody gets to see: squid looks at no TLS without one. */
 MUST_USE int proxy_certificate(struct strbuf *out, struct error *err);
+
+/* Out of what it and who started it have said: why it ended, one safe line; "": not a word of it.
+ */
+void proxy_complaint(const char *said, char *out, size_t bytes);
 
 #endif

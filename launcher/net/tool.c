@@ -53,9 +53,17 @@ static void become(const char *const *argv, int in, int out, int said, const int
     exec_tool(argv);
 }
 
+static void say_not_started(const char *program, int said)
+{
+    struct error err = ERROR_NONE;
+    (void)!error_set(&err, errno, "start %s", program);
+    (void)!write(said, err.message, strnlen(err.message, sizeof err.message));
+}
+
 void tool_become(const char *const *argv, int said, const int *keep)
 {
     become(argv, -1, -1, said, keep);
+    say_not_started(argv[0], said);
     _exit(EXIT_FAILED);
 }
 
@@ -63,20 +71,35 @@ void tool_become(const char *const *argv, int said, const int *keep)
 
 int tool_said_open(int *out, struct error *err)
 {
-    *out = memfd_create("said", MFD_CLOEXEC);
+    *out = memfd_create("said", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return *out < 0 ? error_set(err, errno, "make a file in memory") : 0;
+}
+
+void tool_said_enough(int said)
+{
+    (void)fcntl(said, F_ADD_SEALS, F_SEAL_GROW);
+}
+
+void tool_said_text(int said, char *out, size_t bytes)
+{
+    ssize_t n = pread(said, out, bytes - 1, 0);
+    out[n > 0 ? n : 0] = '\0';
 }
 
 void tool_said_line(int said, char *out, size_t bytes)
 {
     CLEANUP(strbuf_release) struct strbuf line = STRBUF_EMPTY;
-    char text[256];
-    ssize_t n = pread(said, text, sizeof text, 0);
-    size_t end = 0;
-    while (n > 0 && end < (size_t)n && text[end] != '\n')
-        end++;
-    text_escape(&line, text, end);
+    char text[257];
+    tool_said_text(said, text, sizeof text);
+    text_escape(&line, text, strcspn(text, "\n"));
     snprintf(out, bytes, "%s", strbuf_text(&line));
+}
+
+void tool_said_why(int said, int status, char *out, size_t bytes)
+{
+    tool_said_line(said, out, bytes);
+    if (out[0] == '\0')
+        child_how_ended(status, out, bytes);
 }
 
 static int file_of(const struct strbuf *input, int *out, struct error *err)
@@ -120,12 +143,12 @@ int tool_run(const char *const *argv, const struct strbuf *input, struct strbuf 
         return error_set(err, errno, "start %s", argv[0]);
     if (pid == 0) {
         become(argv, in, out, said, nothing);
+        say_not_started(argv[0], said);
         _exit(EXIT_FAILED);
     }
     int status = child_wait(pid);
-    tool_said_line(said, line, sizeof line);
+    tool_said_why(said, status, line, sizeof line);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return error_say(err, EIO, "%s failed: %s", argv[0],
-                         line[0] ? line : "it does not say why");
+        return error_say(err, EIO, "%s failed: %s", argv[0], line);
     return read_output(out, output, err);
 }

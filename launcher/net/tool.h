@@ -23,8 +23,13 @@ MUST_USE int tool_run(const char *const *argv, const struct strbuf *input, struc
  * not in keep (-1 ends it) is closed.  Does not come back. */
 void tool_become(const char *const *argv, int said, const int *keep) __attribute__((noreturn));
 
-/* A file in memory for what a tool says, and its first line, for a message. */
+/* A file in memory for what a tool says. */
 MUST_USE int tool_said_open(int *out, struct error *err);
+/* No more than it holds by now: for a tool that stays, and whom nobody hears any more. */
+void tool_said_enough(int said);
+/* Its beginning, as it is; its first line, for a message; the same, or else how the tool ended. */
+void tool_said_text(int said, char *out, size_t bytes);
 void tool_said_line(int said, char *out, size_t bytes);
+void tool_said_why(int said, int status, char *out, size_t bytes);
 
 #endif

@@ -74,6 +74,29 @@ nothing_left() { ! proxies && ! pgrep -x sleep >/dev/null; }
 until_true 'a killed session leaves its proxy behind' nothing_left
 until_true 'the daemon does not end' no_mount
 not_mounted
+
+# --- names in shared memory that another user's squid has left behind are in nobody's way ---
+mount -t tmpfs -o mode=1777 none /dev/shm
+for name in cf__metadata cf__queues cf__readers tls_session_cache; do
+    install -o nobody -m 600 /dev/null "/dev/shm/squid-$name.shm"
+done
+ask 'get http://allowed.test/'
+then_answered 'http://allowed.test/ 200 internet'
+[[ $(find /dev/shm -type f | wc -l) == 4 ]] || fail "a session leaves something in /dev/shm"
+
+# --- a proxy that cannot start says why; where it says nothing, how it ended is told ---
+ends_at_once() { # SCRIPT WHY: a squid that does this
+    printf '#!/bin/sh\n%s\n' "$1" >"$work/squid"
+    chmod 755 "$work/squid"
+    mount --bind "$work/squid" "$(command -v squid)"
+    expect 1 run -- true
+    umount "$(command -v squid)"
+    one_line
+    warned "the proxy ended: $2"
+}
+ends_at_once 'exit 3' 'exit code 3'
+ends_at_once 'kill -9 $$' 'signal 9'
+ends_at_once 'echo "2026/11/27 02:27:03| FATAL: Bungled squid.conf" >&2; exit 1' 'Bungled squid.conf'
 mount --bind /dev/null "$(command -v squid)"
 code=0
 errs=$("$CCFS" -w "$raw" run -- true 2>&1) || code=$?

@@ -225,6 +225,30 @@ static void a_table_that_was_spoilt_is_safe_to_read(void **state)
     contacts_free(&c);
 }
 
+static void why_it_ended_is_found_in_what_it_said(void **state)
+{
+    static const struct {
+        const char *said;
+        const char *why;
+    } proxies[] = {
+        {"2026/11/27 02:27:03| FATAL: shm_open(/squid-x.shm): (17) File exists\n\n"
+         "2026/11/27 02:27:03| Squid Cache (Version 5.7): Terminated abnormally.\n",
+         "shm_open(/squid-x.shm): (17) File exists"},
+        {"2026/11/27 02:27:03| Starting Squid Cache version 5.7...\n"
+         "2026/11/27 02:27:04| FATAL: no \33[31mport\n",
+         "no \\x1b[31mport"},
+        {"2026/11/27 02:27:03| Starting Squid Cache version 5.7...\n", ""},
+        {"the image has no squid\nat all\n", "the image has no squid"},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(proxies); i++) {
+        char why[200];
+        proxy_complaint(proxies[i].said, why, sizeof why);
+        assert_string_equal(why, proxies[i].why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_log_is_the_same_in_whatever_pieces_it_comes),
         cmocka_unit_test(refused_names_cannot_crowd_out_those_that_were_reached),
         cmocka_unit_test(a_table_that_was_spoilt_is_safe_to_read),
+        cmocka_unit_test(why_it_ended_is_found_in_what_it_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * (events, versions, processes, sessions) are given from memory, and never twice. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ static int versions_number(struct journal *j, struct recovery *found, struct err
     }
     vault_set_next(j->vault, next);
     TRY(meta_set(j->db, "running", (int64_t)next, err));
-    return db_exec(j->db, "DELETE FROM meta WHERE key = 'clean'", err);
+    return db_exec(j->db, "DELETE FROM meta WHERE key IN ('clean', 'damaged')", err);
 }
 
 static int numbers_set(struct journal *j, const struct recovery *found, struct error *err)
@@ -124,7 +125,7 @@ int journal_recover(struct journal *j, struct error *err)
     found.stored = (uint64_t)stored;
     recover_intake(j->root, j->vault, j->intake, &found);
     TRY(writer_drain(j->writer, err));
-    found.damaged += writer_damaged(j->writer);
+    TRY(meta_get(j->db, "damaged", &found.damaged, err));
     TRY(recover_power(j, &found, err));
     TRY(recover_open(j->root, j->vault, j->db, &found, err));
     TRY(versions_number(j, &found, err));
@@ -132,7 +133,8 @@ int journal_recover(struct journal *j, struct error *err)
     TRY(numbers_set(j, &found, err));
     j->recovered = found.done;
     if (found.damaged > 0)
-        log_line("%u records of the journal's intake were damaged and left out", found.damaged);
+        log_line("%" PRId64 " records of the journal's intake were damaged and left out",
+                 found.damaged);
     return 0;
 }
 

@@ -263,8 +263,7 @@ static void settle(int root, struct vault *v, struct record *r, struct recovery 
 {
     struct event e;
     if (!intake_sound(r) || record_event_unpack(r, &e) < 0) {
-        out->damaged++;
-        intake_finish(r, RECORD_SKIP); /* its version, if it has one, stays in the vault */
+        intake_finish(r, RECORD_DONE); /* the writer leaves it out, and counts it */
         return;
     }
     if (r->kind == RECORD_NOTE) {

@@ -11,6 +11,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/log.h"
 #include "journal/base/thread.h"
+#include "journal/meta.h"
 
 #define NAP_MS 200
 #define RETRY_NAPS 5 /* a second */
@@ -24,7 +25,7 @@ struct writer {
     bool running;
     bool failing; /* the thread's own */
     _Atomic bool stop;
-    _Atomic unsigned damaged;
+    unsigned damaged; /* records, since the last commit */
 };
 
 int writer_open(struct db *db, struct intake *in, struct writer_hook hook, struct writer **out,
@@ -45,11 +46,6 @@ int writer_open(struct db *db, struct intake *in, struct writer_hook hook, struc
     return 0;
 }
 
-unsigned writer_damaged(const struct writer *w)
-{
-    return atomic_load(&w->damaged);
-}
-
 /* ---- a batch ---- */
 
 /* The next record if it is complete, else NULL; *position skips what is damaged. */
@@ -58,7 +54,7 @@ static struct record *next_complete(struct writer *w, uint64_t *position)
     uint64_t from = *position;
     struct record *r = intake_find(w->in, position, intake_head(w->in));
     if (*position != from) {
-        atomic_fetch_add(&w->damaged, 1);
+        w->damaged++;
         log_line("the journal's intake was damaged: %llu bytes of it were skipped",
                  (unsigned long long)(*position - from));
     }
@@ -76,11 +72,22 @@ static int store_one(struct writer *w, const struct record *r, struct error *err
     if (stored == -EFBIG || stored == -EEXIST) /* can never be stored: must not hold up the rest */
         stored = 1;
     if (stored == 1) {
-        atomic_fetch_add(&w->damaged, 1);
+        w->damaged++;
         log_line("a damaged record of the journal's intake was left out (event %llu)",
                  (unsigned long long)r->event);
     }
     return stored < 0 ? stored : 0;
+}
+
+/* Before its room is free: a recovery that is cut off must not leave the next one without a hint
+ * that a version may have an event that cannot be read. */
+static int note_damage(struct writer *w, struct error *err)
+{
+    int64_t earlier = 0;
+    if (w->damaged == 0)
+        return 0;
+    TRY(meta_get(w->db, "damaged", &earlier, err));
+    return meta_set(w->db, "damaged", earlier + w->damaged, err);
 }
 
 /* Stores up to STORE_BATCH; *position: behind the last one. */
@@ -95,6 +102,7 @@ static int store_batch(struct writer *w, uint64_t *position, struct error *err)
         TRY(store_one(w, r, err));
         *position = intake_behind(w->in, r, intake_head(w->in));
     }
+    TRY(note_damage(w, err));
     int r = FAULT_ERROR("writer_commit");
     if (r < 0)
         return error_set(err, -r, "write the journal");
@@ -126,6 +134,7 @@ int writer_drain(struct writer *w, struct error *err)
         if (!next_complete(w, &position) && position == from)
             return 0;
         int r = store_batch(w, &position, err);
+        w->damaged = 0; /* what is not committed is met again */
         if (r < 0) {
             store_forget(w->store);
             return r;

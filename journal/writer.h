@@ -4,7 +4,8 @@
  * that is still pending, a batch in one transaction; room in the intake is free once the batch is
  * committed. What SQLite cannot take (no room, I/O error) stays queued, shuts the intake, and is
  * tried again each second.  Where it finds no room the reserve is spent first: then the intake is
- * shut for changes only, until the reserve is there again. */
+ * shut for changes only, until the reserve is there again.  What is damaged is left out, and
+ * counted in the meta row "damaged" in the same transaction. */
 #ifndef JOURNAL_WRITER_H
 #define JOURNAL_WRITER_H
 
@@ -39,7 +40,5 @@ MUST_USE int writer_drain(struct writer *w, struct error *err);
 MUST_USE int writer_start(struct writer *w, struct error *err);
 /* Ends the thread; what it could not store stays in the intake. */
 void writer_stop(struct writer *w);
-/* Records that were damaged and left out. */
-unsigned writer_damaged(const struct writer *w);
 
 #endif

@@ -421,6 +421,54 @@ static void after_a_power_loss_a_version_of_a_torn_record_is_set_aside(void **st
     make_workspace(state);
 }
 
+#ifdef CCFS_FAULTS
+static void recover_and_die(const char *at)
+{
+    int status = 0;
+    struct journal *j = NULL;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        setenv("CCFS_FAULT", at, 1);
+        _exit(journal_open(root, &j, NULL) < 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+#endif
+
+/* Else the second one would find a version of which nobody knows, and nothing that could know it. */
+static void a_recovery_that_is_cut_off_leaves_word_of_the_damage(void **state)
+{
+#ifdef CCFS_FAULTS
+    static const char *const steps[] = {"writer_committed", "writer_moved_tail"};
+    remove_workspace(state);
+    for (size_t i = 0; i < 2 * COUNT_OF(steps); i++) {
+        bool power_lost = i % 2;
+        char aside[64];
+        make_workspace(state);
+        test_file_text(root, "f", "0123456789");
+        uint64_t version = when_killed_as(false, begin_behind_another);
+        tear_the_records();
+        if (power_lost)
+            another_boot();
+        recover_and_die(steps[i / 2]);
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        vault_name(version, aside);
+        assert_int_equal(test_exists(root, aside), !power_lost);
+        strcat(aside, ".torn");
+        assert_int_equal(test_exists(root, aside), power_lost);
+        journal_close(&j);
+        assert_int_equal(ask("SELECT count(*) FROM meta WHERE key = 'damaged'"), 0);
+        remove_workspace(state);
+    }
+    make_workspace(state);
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 static void the_number_of_what_was_set_aside_is_not_given_again(void **state)
 {
     (void)state;
@@ -475,6 +523,7 @@ int main(void)
         STORY(after_a_power_loss_a_missing_copy_is_known_as_such),
         STORY(after_a_power_loss_old_times_do_not_prove_old_bytes),
         STORY(after_a_power_loss_a_version_of_a_torn_record_is_set_aside),
+        STORY(a_recovery_that_is_cut_off_leaves_word_of_the_damage),
         STORY(the_number_of_what_was_set_aside_is_not_given_again),
         STORY(what_no_change_needed_goes_when_the_disk_knows),
         STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),

@@ -143,7 +143,7 @@ void journal_mark_clean(struct journal *j)
     struct error err = ERROR_NONE;
     if (intake_queued(j->intake) > 0)
         return;
-    if (durable_all(j->durable, &err) < 0 ||
+    if (durable_all(j->durable, &err) < 0 || writer_let_idle_go(j->writer, &err) < 0 ||
         meta_set(j->db, "clean", (int64_t)vault_new(j->vault), &err) < 0)
         log_error(&err);
 }

@@ -46,8 +46,10 @@ struct store {
     struct db *db;
     struct known_path paths[CACHE_SLOTS];
     struct known_inode inodes[CACHE_SLOTS];
-    uint64_t idle[STORE_BATCH]; /* versions of write sessions in which nothing changed */
+    uint64_t *idle; /* owned; versions of write sessions in which nothing changed */
     size_t idle_count;
+    size_t idle_room;
+    size_t idle_committed;   /* so many of them; the others go with a rollback */
     struct outside *outside; /* owned */
     size_t outside_count;
     size_t outside_room;
@@ -77,7 +79,13 @@ void store_forget(struct store *s)
         free(s->paths[i].bytes);
     memset(s->paths, 0, sizeof s->paths);
     memset(s->inodes, 0, sizeof s->inodes);
-    s->idle_count = 0;
+    s->idle_count = s->idle_committed;
+}
+
+void store_committed(struct store *s)
+{
+    s->outside_committed = s->outside_count;
+    s->idle_committed = s->idle_count;
 }
 
 void store_close(struct store **s)
@@ -87,6 +95,7 @@ void store_close(struct store **s)
     store_forget(*s);
     outside_cut(*s, 0);
     free((*s)->outside);
+    free((*s)->idle);
     free(*s);
     *s = NULL;
 }
@@ -494,9 +503,14 @@ static int version_of_idle(struct store *s, uint64_t event, struct error *err)
     CLEANUP(stmt_done) struct stmt q = db_query(s->db, "SELECT id FROM version WHERE event = ?1");
     stmt_bind_int(&q, 1, (int64_t)event);
     int r = stmt_step(&q, err);
-    if (r == 1 && s->idle_count < STORE_BATCH)
-        s->idle[s->idle_count++] = (uint64_t)stmt_int(&q, 0);
-    return r < 0 ? r : 0;
+    if (r != 1)
+        return r;
+    uint64_t *list = list_grown(s->idle, s->idle_count, &s->idle_room, sizeof *list);
+    if (!list)
+        return error_set(err, ENOMEM, "write the journal");
+    s->idle = list;
+    list[s->idle_count++] = (uint64_t)stmt_int(&q, 0);
+    return 0;
 }
 
 static int run_for_event(struct store *s, const char *sql, uint64_t event, struct error *err)
@@ -581,5 +595,5 @@ void store_each_idle(struct store *s, store_idle *each, void *context)
 {
     for (size_t i = 0; i < s->idle_count; i++)
         each(context, s->idle[i]);
-    s->idle_count = 0;
+    s->idle_count = s->idle_committed = 0;
 }

@@ -14,10 +14,10 @@ struct store;
 /* db is borrowed and must outlive the store. */
 MUST_USE int store_open(struct db *db, struct store **out, struct error *err);
 void store_close(struct store **s);
-/* After a rollback: what was looked up may not be there any more. */
+void store_committed(struct store *s);
+/* After a rollback: what was looked up may not be there any more.  What was committed before and has
+ * not been told yet stays to be told. */
 void store_forget(struct store *s);
-
-#define STORE_BATCH 1000 /* records in one transaction, at most */
 
 /* 1: the record cannot be read and nothing was stored; errors as db.h. */
 MUST_USE int store_record(struct store *s, const struct record *r, struct error *err);

@@ -14,7 +14,8 @@
 #include "journal/meta.h"
 
 #define NAP_MS 200
-#define RETRY_NAPS 5 /* a second */
+#define RETRY_NAPS 5     /* a second */
+#define STORE_BATCH 1000 /* records in one transaction, at most */
 
 struct writer {
     struct db *db;
@@ -117,10 +118,13 @@ static void after_batch(struct writer *w)
 
 /* The disk must know that nothing changed before the version goes: after a power loss it would seem
  * to be what a change had destroyed, and lost. */
-static void let_idle_go(struct writer *w)
+int writer_let_idle_go(struct writer *w, struct error *err)
 {
-    if (store_has_idle(w->store) && intake_sync(w->in, NULL) == 0) /* else after the next batch */
-        store_each_idle(w->store, w->hook.idle, w->hook.context);
+    if (!store_has_idle(w->store))
+        return 0;
+    TRY(intake_sync(w->in, err));
+    store_each_idle(w->store, w->hook.idle, w->hook.context);
+    return 0;
 }
 
 /* Up to where it reached at the beginning: who followed whoever adds to it would commit record by
@@ -140,7 +144,8 @@ int writer_drain(struct writer *w, struct error *err)
             return r;
         }
         FAULT_POINT("writer_committed");
-        let_idle_go(w);
+        store_committed(w->store);
+        (void)!writer_let_idle_go(w, NULL); /* else after the next batch */
         store_each_outside(w->store, w->hook.outside,
                            w->hook.context); /* so that who waits sees it */
         intake_move_tail(w->in, position);

@@ -373,6 +373,69 @@ static void what_no_change_needed_goes_when_the_disk_knows(void **state)
 #endif
 }
 
+#ifdef CCFS_FAULTS
+/* The disk takes nothing of the intake meanwhile. */
+static uint64_t given_what_no_change_needed(struct journal *j)
+{
+    uint64_t version = 0;
+    uint64_t event = 0;
+    test_file_text(root, "f", "0123456789");
+    assert_int_equal(begin_write(j, &version, &event, NULL), 0);
+    setenv("CCFS_FAIL", "intake_sync:5:1:1000000", 1);
+    journal_write_nothing(j, event);
+    assert_int_equal(journal_drain(j, NULL), 0);
+    assert_true(vault_has(journal_vault(j), version));
+    return version;
+}
+#endif
+
+/* Nothing else knows of it any more: what is forgotten here stays in the vault for ever. */
+static void what_no_change_needed_goes_also_after_a_batch_that_failed(void **state)
+{
+    (void)state;
+#ifdef CCFS_FAULTS
+    struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+    uint64_t version = given_what_no_change_needed(j);
+    uint64_t second = 0;
+    uint64_t event = 0;
+    setenv("CCFS_FAIL", "writer_commit:5:1:1000000", 1);
+    assert_int_equal(begin_write(j, &second, &event, NULL), 0);
+    assert_int_equal(journal_drain(j, NULL), -EIO);
+    assert_true(vault_has(journal_vault(j), version));
+    unsetenv("CCFS_FAIL");
+    while (journal_drain(j, NULL) < 0) /* it is tried again each second */
+        ;
+    assert_false(vault_has(journal_vault(j), version));
+    assert_true(vault_has(journal_vault(j), second));
+    journal_close(&j);
+#else
+    skip();
+#endif
+}
+
+static void what_no_change_needed_goes_with_the_journal_s_end_or_the_next_start(void **state)
+{
+    (void)state;
+#ifdef CCFS_FAULTS
+    for (int disk_is_back = 0; disk_is_back < 2; disk_is_back++) {
+        struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
+        uint64_t version = given_what_no_change_needed(j);
+        if (disk_is_back)
+            unsetenv("CCFS_FAIL");
+        journal_close(&j);
+        unsetenv("CCFS_FAIL");
+        char name[64];
+        vault_name(version, name);
+        assert_int_equal(test_exists(root, name), !disk_is_back);
+        j = given_a_journal_kept(DURABILITY_RELAXED);
+        assert_false(vault_has(journal_vault(j), version));
+        journal_close(&j);
+    }
+#else
+    skip();
+#endif
+}
+
 /* It stays in the intake: an earlier change is still under way. */
 static void begin_behind_another(struct journal *j, uint64_t *version)
 {
@@ -526,6 +589,8 @@ int main(void)
         STORY(a_recovery_that_is_cut_off_leaves_word_of_the_damage),
         STORY(the_number_of_what_was_set_aside_is_not_given_again),
         STORY(what_no_change_needed_goes_when_the_disk_knows),
+        STORY(what_no_change_needed_goes_also_after_a_batch_that_failed),
+        STORY(what_no_change_needed_goes_with_the_journal_s_end_or_the_next_start),
         STORY(a_removal_that_did_not_reach_the_disk_is_known_as_such),
         STORY(blocks_that_lack_a_changed_byte_are_torn),
 #undef STORY

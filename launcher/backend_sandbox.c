@@ -203,6 +203,7 @@ static int prepare(const struct backend_job *job, struct backend_task *out, stru
     out->go = fd_take(&go);
     out->block = fd_take(&block);
     out->status = fd_take(&status);
+    out->proxy = network.proxy;
     out->network = network;
     network = NET_SPACE_NONE;
     out->contacts = contacts;

@@ -15,7 +15,7 @@
 #include "launcher/control_client.h"
 #include "launcher/json.h"
 #include "launcher/look.h"
-#include "launcher/net/contacts.h"
+#include "launcher/lost_proxy.h"
 #include "launcher/render.h"
 #include "launcher/workspace.h"
 
@@ -107,23 +107,12 @@ static int keep_session(const struct session *session, void *context)
     return 0;
 }
 
-static int see_contact(const struct event *e, void *context)
-{
-    struct seen_session *one = context;
-    one->proxy_ended = one->proxy_ended || strcmp(e->path, CONTACT_PROXY) == 0;
-    return 0;
-}
-
 static int look_at_session(struct status *s, struct seen_session *one, struct error *err)
 {
     struct history_counts counts = {0};
-    struct history_filter filter = HISTORY_ALL;
-    filter.session = one->id;
-    filter.op = OP_NETWORK;
-    filter.outcome = OUTCOME_FAILED;
     TRY(history_count(s->history, one->id, &counts, err));
     one->denied = counts.denied;
-    return history_events(s->history, &filter, see_contact, one, err);
+    return lost_proxy(s->history, one->id, &one->proxy_ended, err);
 }
 
 static void take_roots(struct status *s)

@@ -7,6 +7,8 @@
 
 #include "journal/base/clock.h"
 #include "journal/history.h"
+#include "launcher/lost_proxy.h"
+#include "launcher/net/contacts.h"
 #include "launcher/render.h"
 
 #define REFUSALS_SHOWN 5
@@ -159,6 +161,13 @@ static int find_contacts(struct history *h, const struct summary *s, struct cont
     return history_events(h, &filter, add_contact, out, err);
 }
 
+static void print_lost_proxy(const struct screen *screen)
+{
+    fputs("  ", screen->out);
+    render_toned(screen, TONE_RED, "proxy");
+    fputs("      " CONTACT_PROXY_ENDED "\n", screen->out);
+}
+
 /* ---- what to do now ---- */
 
 static void print_hints(const struct screen *screen, const struct summary *s, bool undoable)
@@ -181,11 +190,13 @@ int summary_print(const struct workspace *w, const struct summary *s, struct err
     CLEANUP(contacted_release) struct contacted contacted = {.names = STRBUF_EMPTY};
     struct history_counts counts = {0};
     struct screen screen = screen_of(stderr);
+    bool lost = false;
     TRY(history_open(w->root, &h, err));
     TRY(history_count(h, s->session, &counts, err));
     TRY(find_contacts(h, s, &contacted, err));
+    TRY(lost_proxy(h, s->session, &lost, err));
     uint64_t changes = counts.created + counts.changed + counts.deleted + counts.renamed;
-    bool nothing = changes == 0 && counts.denied == 0 && contacted.count == 0;
+    bool nothing = changes == 0 && counts.denied == 0 && contacted.count == 0 && !lost;
     fputs("\n", stderr);
     print_heading(&screen, s, nothing);
     if (nothing)
@@ -194,6 +205,8 @@ int summary_print(const struct workspace *w, const struct summary *s, struct err
     if (counts.denied)
         TRY(print_refusals(h, &screen, s, err));
     print_contacts(&screen, &contacted);
+    if (lost)
+        print_lost_proxy(&screen);
     print_hints(&screen, s, changes > 0);
     return 0;
 }

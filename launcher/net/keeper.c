@@ -211,8 +211,10 @@ static void live(struct keeper *k)
     for (;;) {
         if (poll(polls, COUNT_OF(polls), -1) < 0)
             continue; /* EINTR: nothing else is possible here */
-        if (polls[1].revents && !hear_proxy(k))
+        if (polls[1].revents && !hear_proxy(k)) {
             polls[1].fd = -1;
+            fd_close(&k->order.report);
+        }
         if (polls[0].revents)
             break;
     }

@@ -19,7 +19,7 @@ struct keeper_order {
     struct contacts *contacts; /* with an allowlist: filled while it lives */
     pid_t parent;
     int life;   /* ends when it hangs up */
-    int report; /* takes one struct keeper_report */
+    int report; /* takes one struct keeper_report; ends with the proxy of an allowlist */
 };
 
 struct keeper_report {

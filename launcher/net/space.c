@@ -63,6 +63,7 @@ int net_space_open(const struct workspace *w, const struct net_policy *policy,
     TRY(start_keeper(&order, &s, err));
     fd_close(&says);
     TRY(hear(hears, &said, err));
+    s.proxy = contacts ? fd_take(&hears) : -1;
     s.helpers = pidfd_of(said.helpers);
     if (s.helpers < 0)
         return error_set(err, errno, "watch the session's network");
@@ -87,6 +88,7 @@ void net_space_close(struct net_space *s)
         (void)child_wait(s->keeper);
     }
     pidfd_wait_gone(s->helpers); /* which the keeper took along */
+    fd_close(&s->proxy);
     fd_close(&s->namespaces);
     fd_close(&s->helpers);
     *s = NET_SPACE_NONE;

@@ -16,8 +16,10 @@ struct net_space {
     int namespaces; /* pidfd of it */
     int helpers;    /* pidfd of the process with which its helpers end */
     int life;       /* it ends when this is closed */
+    int proxy;      /* with an allowlist: hangs up when the proxy has ended */
 };
-#define NET_SPACE_NONE ((struct net_space){.namespaces = -1, .helpers = -1, .life = -1})
+#define NET_SPACE_NONE                                                                             \
+    ((struct net_space){.namespaces = -1, .helpers = -1, .life = -1, .proxy = -1})
 
 /* As the workspace's owner.  contacts: with an allowlist, whole after net_space_close().
  * -ENETUNREACH: the machine itself has no network.  EXIT_MISSING,

@@ -75,6 +75,28 @@ until_true 'a killed session leaves its proxy behind' nothing_left
 until_true 'the daemon does not end' no_mount
 not_mounted
 
+# --- it dies: the session reaches nothing and goes on; told at once, by status, and at the end ---
+"$CCFS" -w "$raw" run --session alone -- sh -c 'until [ -e ../shared/go ]; do sleep 0.1; done
+    python3 reach.py tcp:192.0.0.1:3128 tcp:203.0.113.2:80 name:allowed.test; echo on >../shared/on' \
+    >"$work/alone" 2>"$work/said" &
+alone=$!
+until_true 'the session does not run' pgrep -x sleep >/dev/null
+expect 0 status --json
+said '"proxy_ended":false'
+kill -9 "$(pgrep -x squid)"
+is_told() {
+    expect 0 status
+    [[ $out == *'its proxy ended: it reaches nothing'* ]]
+}
+until_true "the proxy's end is not told" is_told
+grep -q 'the proxy of this session ended' "$work/said" || fail "it is not told at once: $(<"$work/said")"
+touch "$raw/shared/go"
+wait "$alone" || fail "a session does not go on without its proxy: $(<"$work/said")"
+[[ $(grep -c closed "$work/alone") == 3 && -e $raw/shared/on ]] || fail "without its proxy: $(<"$work/alone")"
+grep -q 'proxy      it ended' "$work/said" || fail "the summary does not tell of the proxy: $(<"$work/said")"
+expect 0 history --op network --session alone
+said '(the proxy)'
+
 # --- names in shared memory that another user's squid has left behind are in nobody's way ---
 mount -t tmpfs -o mode=1777 none /dev/shm
 for name in cf__metadata cf__queues cf__readers tls_session_cache; do

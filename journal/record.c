@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "journal/base/crc.h"
+#include "journal/base/fault.h"
 
 struct packed_event {
     struct record_end end;
@@ -211,6 +212,7 @@ struct record_end *record_end_of(struct record *r)
 
 void record_end_seal(struct record_end *end)
 {
+    FAULT_POINT("end_filled");
     end->crc = crc32c(0, end, offsetof(struct record_end, crc));
 }
 
@@ -262,6 +264,18 @@ static bool end_is_sound(const struct record_end *end)
 {
     return end->crc == crc32c(0, end, offsetof(struct record_end, crc)) &&
            end->outcome <= OUTCOME_OPEN;
+}
+
+void record_end_mend(struct record *r)
+{
+    struct record_end *end = record_end_of(r);
+    if (r->payload_bytes < sizeof(struct packed_event) || end_is_sound(end))
+        return;
+    if (r->kind == RECORD_CHANGE)
+        *end = (struct record_end){.count = 1};
+    else if (r->kind != RECORD_NOTE || end->outcome != OUTCOME_DENIED)
+        return;
+    record_end_seal(end);
 }
 
 static struct event event_of(const struct packed_event *p, uint64_t id)

@@ -66,6 +66,9 @@ void record_update_pack(struct record *r, const struct record_update *u);
 /* The end of an event's record, in place. */
 struct record_end *record_end_of(struct record *r);
 void record_end_seal(struct record_end *end);
+/* Of a pending record: whoever is killed while an end is written leaves half of it.  A change's is as
+ * before then, a refusal's as it was counted. */
+void record_end_mend(struct record *r);
 
 /* 0 or -EBADMSG.  record_event_unpack() gives a pending record's end as it stands. */
 MUST_USE int record_event_unpack(const struct record *r, struct event *out);

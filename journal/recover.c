@@ -227,8 +227,7 @@ static void end_as(struct record *r, enum outcome outcome, const struct attr *af
     struct record_end *end = record_end_of(r);
     end->flags = EVENT_SETTLED;
     end->outcome = outcome;
-    if (outcome == OUTCOME_FAILED)
-        end->error_code = ECANCELED;
+    end->error_code = outcome == OUTCOME_FAILED ? ECANCELED : 0;
     end->after = *after;
     record_end_seal(end);
     intake_finish(r, RECORD_DONE);
@@ -262,7 +261,10 @@ static void end_as_not_done(int root, struct vault *v, struct record *r, const s
 static void settle(int root, struct vault *v, struct record *r, struct recovery *out)
 {
     struct event e;
-    if (!intake_sound(r) || record_event_unpack(r, &e) < 0) {
+    bool sound = intake_sound(r);
+    if (sound)
+        record_end_mend(r);
+    if (!sound || record_event_unpack(r, &e) < 0) {
         intake_finish(r, RECORD_DONE); /* the writer leaves it out, and counts it */
         return;
     }

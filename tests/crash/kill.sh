@@ -50,7 +50,8 @@ at_point() { # POINT:N ; 1: the story ended without passing it
 
 read -r -d '' -a names <<<"${NAMES:-intake_reserved begin_filled intake_pending intake_done intake_finish
     intake_finished created renamed write_kept write_applied block_kept swap_made swapped vault_copied
-    vault_moved vault_synced writer_committed writer_moved_tail fail_discarded vault_linked}" || true
+    vault_moved vault_synced writer_committed writer_moved_tail fail_discarded vault_linked
+    end_filled}" || true
 
 at_every_point() {
     local name n done=0 missing=()

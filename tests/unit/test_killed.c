@@ -47,7 +47,9 @@ static void a_kill_at_any_step_loses_no_change_and_invents_none(void **state)
     static const char *const faults[] = {
         "intake_take",    "intake_take:3",    "intake_reserved:2", "begin_filled:2",
         "intake_pending", "intake_pending:3", "intake_finish:2",   "intake_finished:2",
-        "intake_done",    "writer_committed", "writer_moved_tail", "none",
+        "intake_done",    "writer_committed", "writer_moved_tail", "end_filled",
+        "end_filled:2",   "end_filled:3",     "end_filled:4",      "end_filled:5",
+        "none",
     };
     remove_folder(state); /* each round has its own */
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
@@ -283,6 +285,17 @@ static void refusals_survive_a_kill_with_their_count(void **state)
     assert_int_equal(ask("SELECT count FROM event WHERE outcome = 1"), 5);
 }
 
+/* The fourth one was counted, and its count not sealed. */
+static void a_refusal_that_is_just_counted_survives_too(void **state)
+{
+    (void)state;
+    when_killed(refuse_and_die, "end_filled:4");
+    struct journal *j = NULL;
+    assert_int_equal(journal_open(root, &j, NULL), 0);
+    journal_close(&j);
+    assert_int_equal(ask("SELECT count FROM event WHERE outcome = 1"), 4);
+}
+
 /* ---- a change of an inode that is not where it was ---- */
 
 /* Begins a truncation of what f was, applies it, and tells nobody. */
@@ -409,6 +422,7 @@ int main(void)
         T(a_write_session_cut_off_ends_with_what_may_have_changed),
         T(a_write_session_of_a_file_that_is_gone_ends_with_what_is_in_the_vault),
         T(refusals_survive_a_kill_with_their_count),
+        T(a_refusal_that_is_just_counted_survives_too),
         T(a_kill_at_any_step_loses_no_change_and_invents_none),
         T(a_kill_never_loses_the_bytes_and_leaves_no_orphan),
         T(a_truncation_is_settled_by_what_it_left_in_the_vault),

@@ -346,13 +346,17 @@ static void tell_tight(struct intake *in)
 static int make_sure(struct intake *in, uint64_t bytes, enum intake_wish wish, struct error *err)
 {
     bool waits = wish == INTAKE_REPORT || wish == INTAKE_UNDO;
-    for (int naps = 0;; naps++) {
+    int64_t end = 0; /* of the wait for pages: none has begun */
+    for (;;) {
         TRY(wait_for_room(in, bytes, wish, err));
         int r = ask_for_pages(in, bytes, err);
+        int64_t now = r < 0 ? clock_steady_ns() : 0;
         if (r < 0 && !waits)
             tell_tight(in);
-        if (r == 0 || !waits || naps == PAGES_WAIT_MS / PAGES_NAP_MS)
+        if (r == 0 || !waits || (end > 0 && now >= end))
             return r;
+        if (end == 0)
+            end = now + PAGES_WAIT_MS * (NS_PER_S / 1000);
         nap(in);
     }
 }

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/fd.h"
 #include "journal/intake.h"
 #include "tests/support/bare.h"
@@ -287,6 +288,37 @@ static void without_room_for_its_pages_a_change_is_refused_and_a_report_waits(vo
     intake_close(&in);
 }
 
+struct stirrer {
+    struct intake *in;
+    _Atomic bool stop;
+};
+
+static void *stir(void *context)
+{
+    struct stirrer *s = context;
+    while (!atomic_load(&s->stop))
+        intake_move_tail(s->in, intake_tail(s->in));
+    return NULL;
+}
+
+/* Each move of the tail wakes who waits: how often that was says nothing about how long. */
+static void woken_ever_again_a_report_waits_as_long_for_pages(void **state)
+{
+    (void)state;
+    setenv("CCFS_FAIL", "guard_wanted:5:1:1000", 1);
+    struct stirrer s = {.in = given_an_intake()};
+    pthread_t thread;
+    setenv("CCFS_FAIL", "guard_ask:28:1:1000000000", 1);
+    assert_int_equal(pthread_create(&thread, NULL, stir, &s), 0);
+    int64_t began = clock_steady_ns();
+    assert_int_equal(reserve_as(s.in, INTAKE_REPORT), -ENOSPC);
+    assert_true(clock_steady_ns() - began >= NS_PER_S * 9 / 10);
+    atomic_store(&s.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    unsetenv("CCFS_FAIL");
+    intake_close(&s.in);
+}
+
 static void a_sync_with_nothing_new_asks_the_disk_for_nothing(void **state)
 {
     (void)state;
@@ -352,6 +384,7 @@ int main(void)
 #ifdef CCFS_FAULTS
         T(without_room_for_its_pages_a_change_is_refused_and_a_report_waits),
         T(a_sync_with_nothing_new_asks_the_disk_for_nothing),
+        T(woken_ever_again_a_report_waits_as_long_for_pages), /* last: of many passages */
 #endif
         T(its_blocks_are_written_before_the_first_record_is),
         T(where_it_is_kept_short_a_change_waits_for_the_writer),

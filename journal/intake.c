@@ -118,7 +118,7 @@ bool intake_is_tight(struct intake *in)
     bool met = in->tight;
     in->tight = false;
     pthread_mutex_unlock(&in->lock);
-    return met || (intake_queued(in) > 0 && guard_ask(in->header, INTAKE_HEADER_BYTES) < 0);
+    return met || (intake_queued(in) > 0 && guard_ask(in->header, INTAKE_HEADER_BYTES) == -ENOSPC);
 }
 
 int intake_sync(struct intake *in, struct error *err)
@@ -320,9 +320,10 @@ static int ask_for_pages(const struct intake *in, uint64_t bytes, struct error *
         r = guard_ask(record_at(in, head), sizeof(struct record));
     if (r == 0 && in->guarded)
         r = guard_ask(record_at(in, head + gap), bytes);
-    return r < 0 ? error_say(err, -r,
-                             "no room for the journal; free space on the workspace's filesystem")
-                 : 0;
+    if (r == -ENOSPC)
+        return error_say(err, ENOSPC,
+                         "no room for the journal; free space on the workspace's filesystem");
+    return r < 0 ? error_set(err, -r, "write the journal's intake; see the kernel's log") : 0;
 }
 
 /* Under lock, which it lets go of: some of the reserve is given up meanwhile. */
@@ -350,10 +351,10 @@ static int make_sure(struct intake *in, uint64_t bytes, enum intake_wish wish, s
     for (;;) {
         TRY(wait_for_room(in, bytes, wish, err));
         int r = ask_for_pages(in, bytes, err);
-        int64_t now = r < 0 ? clock_steady_ns() : 0;
-        if (r < 0 && !waits)
+        int64_t now = r == -ENOSPC ? clock_steady_ns() : 0;
+        if (r == -ENOSPC && !waits)
             tell_tight(in);
-        if (r == 0 || !waits || (end > 0 && now >= end))
+        if (r != -ENOSPC || !waits || (end > 0 && now >= end))
             return r;
         if (end == 0)
             end = now + PAGES_WAIT_MS * (NS_PER_S / 1000);

@@ -1,26 +1,30 @@
-/* intake_guard.c - see intake_guard.h.  The handler of SIGBUS only rings and sleeps. */
+/* intake_guard.c - see intake_guard.h.  The handler of SIGBUS only asks, rings and sleeps. */
 #include "journal/intake_guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/base/clock.h"
 #include "journal/base/error.h"
 #include "journal/base/fault.h"
 
 #define WAIT_MS 10
-#define WAITS_MAX (GUARD_WAIT_S * 1000 / WAIT_MS)
+#define APART_NS NS_PER_S /* refusals that are further apart are not of one store */
 
 static struct sigaction before; /* who had the signal */
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
-static int bell = -1; /* set once, before the first store */
+static int bell = -1;          /* set once, before the first store */
+static _Atomic int place = -1; /* a descriptor on the filesystem, for good */
 
 /* From a handler of signals, too. */
 void guard_ring(void)
@@ -29,17 +33,63 @@ void guard_ring(void)
     (void)!write(bell, &one, sizeof one);
 }
 
+bool guard_waits_on(struct guard_incident *incident, const void *at, int64_t now)
+{
+    if (incident->at != at || now - incident->last > APART_NS)
+        *incident = (struct guard_incident){.at = at, .began = now};
+    incident->last = now;
+    return now - incident->began < GUARD_WAIT_S * NS_PER_S;
+}
+
+static uintptr_t page_of(const void *at)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    return (uintptr_t)at / page * page;
+}
+
+/* Why these pages cannot be stored into, which is known: no room, unless that could not help.  From
+ * a handler of signals, too. */
+static int refusal(const void *at, size_t bytes)
+{
+    struct statfs fs;
+    uintptr_t from = page_of(at);
+    size_t length = (uintptr_t)at + bytes - from;
+    int fails = madvise((void *)from, length, MADV_POPULATE_READ) < 0 ? errno : 0;
+    if (fails == EFAULT && FAULT_ERROR("guard_read") == 0)
+        return -EIO;
+    if (place >= 0 && fstatfs(place, &fs) == 0 && (fs.f_flags & ST_RDONLY))
+        return -EROFS;
+    return -ENOSPC;
+}
+
+static const char no_room[] = "ccfs: no room for the journal, and none came of waiting: ccfs ends; "
+                              "free space on the workspace's filesystem, then start it again\n";
+static const char no_disk[] = "ccfs: the disk does not take the journal any more (it fails, or its "
+                              "filesystem went read-only): ccfs ends; see the kernel's log\n";
+
+/* false: the process is to end, and has said why. */
+static bool waits(const siginfo_t *info)
+{
+    static _Thread_local struct guard_incident incident;
+    if (info->si_code != BUS_ADRERR)
+        return false; /* memory that is broken, or somebody who plays with us */
+    bool room_helps = refusal(info->si_addr, 1) == -ENOSPC;
+    if (room_helps && guard_waits_on(&incident, info->si_addr, clock_steady_ns()))
+        return true;
+    if (room_helps)
+        (void)!write(STDERR_FILENO, no_room, sizeof no_room - 1);
+    else
+        (void)!write(STDERR_FILENO, no_disk, sizeof no_disk - 1);
+    return false;
+}
+
 /* The store is tried again when it returns. */
 static void on_bus_error(int signal, siginfo_t *info, void *context)
 {
-    static _Thread_local const void *last;
-    static _Thread_local int waits;
     const struct timespec moment = {.tv_nsec = WAIT_MS * 1000000L};
     int saved = errno;
     (void)context;
-    waits = info->si_addr == last ? waits + 1 : 0;
-    last = info->si_addr;
-    if (info->si_code == BUS_ADRERR && waits < WAITS_MAX) {
+    if (waits(info)) {
         guard_ring();
         nanosleep(&moment, NULL);
     } else {
@@ -63,11 +113,22 @@ bool guard_is_wanted(int fd)
     return is_btrfs || FAULT_ERROR("guard_wanted") < 0;
 }
 
+/* The first one stays: a process has one journal. */
+static void keep_place(int fd)
+{
+    int none = -1;
+    int own = place < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (own >= 0 && !atomic_compare_exchange_strong(&place, &none, own))
+        close(own);
+}
+
 bool guard_begin(int fd)
 {
     bool wanted = guard_is_wanted(fd);
-    if (wanted)
+    if (wanted) {
+        keep_place(fd);
         pthread_once(&installed, install);
+    }
     return wanted;
 }
 
@@ -79,9 +140,10 @@ int guard_bell(void)
 /* Kernels before 5.14 cannot be asked. */
 int guard_ask(const void *at, size_t bytes)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = (uintptr_t)at / page * page;
+    uintptr_t from = page_of(at);
     size_t length = (uintptr_t)at + bytes - from;
     TRY(FAULT_ERROR("guard_ask"));
-    return madvise((void *)from, length, MADV_POPULATE_WRITE) < 0 && errno == EFAULT ? -ENOSPC : 0;
+    if (madvise((void *)from, length, MADV_POPULATE_WRITE) == 0 || errno != EFAULT)
+        return 0;
+    return refusal(at, bytes);
 }

@@ -319,6 +319,23 @@ static void woken_ever_again_a_report_waits_as_long_for_pages(void **state)
     intake_close(&s.in);
 }
 
+/* More room would not help: nobody is told to make some, and nothing of the reserve is given up. */
+static void pages_that_the_disk_does_not_take_are_no_want_of_room(void **state)
+{
+    (void)state;
+    struct error err = ERROR_NONE;
+    struct record *r = NULL;
+    const struct reservation want = {.kind = 1, .numbered = true, .payload_bytes = 100};
+    setenv("CCFS_FAIL", "guard_wanted:5:1:1000", 1);
+    struct intake *in = given_an_intake();
+    setenv("CCFS_FAIL", "guard_ask:5:1:1000000000", 1);
+    assert_int_equal(intake_reserve(in, &want, INTAKE_CHANGE, &r, &err), -EIO);
+    assert_null(strstr(err.message, "room"));
+    assert_false(intake_is_tight(in));
+    unsetenv("CCFS_FAIL");
+    intake_close(&in);
+}
+
 static void a_sync_with_nothing_new_asks_the_disk_for_nothing(void **state)
 {
     (void)state;
@@ -383,6 +400,7 @@ int main(void)
         T(a_full_ring_makes_threads_wait_and_drops_nothing),
 #ifdef CCFS_FAULTS
         T(without_room_for_its_pages_a_change_is_refused_and_a_report_waits),
+        T(pages_that_the_disk_does_not_take_are_no_want_of_room),
         T(a_sync_with_nothing_new_asks_the_disk_for_nothing),
         T(woken_ever_again_a_report_waits_as_long_for_pages), /* last: of many passages */
 #endif

@@ -71,30 +71,50 @@ static struct incident_session *add(struct incident *i, const char *name, pid_t 
     return s;
 }
 
+static bool is_part(const struct incident *i, const struct cJSON *c, const char *wanted,
+                    struct spec_names *names)
+{
+    const char *part = container_part(c);
+    return container_is_of(c, &i->workspace) && part && strcmp(part, wanted) == 0 &&
+           container_names(c, names);
+}
+
+static void add_container(struct incident *i, const struct spec_names *names)
+{
+    struct pod_state state;
+    if (pod_look(&i->engine, names, &state, NULL) < 0 || !state.running)
+        return;
+    struct incident_session *s = add(i, names->agent, state.root);
+    if (!s)
+        return;
+    s->container = true;
+    s->names = *names;
+}
+
+static void add_proxy(struct incident *i, const struct spec_names *names)
+{
+    for (size_t n = 0; n < i->count; n++)
+        if (strcmp(i->sessions[n].names.proxy, names->proxy) == 0)
+            i->sessions[n].has_proxy = true;
+}
+
 static void find_containers(struct incident *i)
 {
     CLEANUP(json_tree_free) struct cJSON *all = NULL;
     struct error err = ERROR_NONE;
+    struct spec_names names;
     if (!i->has_engine)
         return;
     if (containers_list(&i->engine, &all, &err) < 0) {
         incident_failed(i, &err, "ask the Engine for its containers");
         return;
     }
-    for (const struct cJSON *c = json_first(all); c; c = json_next(c)) {
-        struct spec_names names;
-        struct pod_state state;
-        const char *part = container_part(c);
-        if (!container_is_of(c, &i->workspace) || !part || strcmp(part, "agent") != 0 ||
-            !container_names(c, &names) || pod_look(&i->engine, &names, &state, NULL) < 0 ||
-            !state.running)
-            continue;
-        struct incident_session *s = add(i, names.agent, state.root);
-        if (!s)
-            return;
-        s->container = true;
-        s->names = names;
-    }
+    for (const struct cJSON *c = json_first(all); c; c = json_next(c))
+        if (is_part(i, c, "agent", &names))
+            add_container(i, &names);
+    for (const struct cJSON *c = json_first(all); c; c = json_next(c))
+        if (is_part(i, c, "proxy", &names))
+            add_proxy(i, &names);
 }
 
 static bool keep(void *text, const char *data, size_t bytes)

@@ -19,6 +19,7 @@ struct incident_session {
     char name[SPEC_NAME_LIMIT];
     bool container;
     struct spec_names names; /* of a container's */
+    bool has_proxy;          /* beside it, as an allowlist wants */
     pid_t root;
     bool held;
     bool cut;

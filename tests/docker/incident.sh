@@ -71,6 +71,47 @@ in_session 0 sh -c 'echo 2 >/workspace/shared/two'
 [[ $(reaches tcp:203.0.113.2:80) == *open && $(reaches tcp:192.168.77.2:80) == *closed ]] ||
     fail "the network is not what it was"
 
+# --- one with an allowlist: its proxy beside it is cut off with it, and lives on ---
+echo '{"network": {"defaults": false, "allow": ["example.test"]}}' >"$raw/.ccfs/config.json"
+readonly listed=claude-code-env-listed
+expect 0 start --name listed --network allowlist
+asks() { # WHAT IT SAYS: the session its proxy
+    expect 0 exec --name listed -- sh -c 'curl -sS -m 20 http://example.test/'
+    [[ $out == "$1" ]] || fail "it gets something else by its proxy"
+}
+proxy_reaches() { # ADDRESS: the proxy itself
+    docker exec "$listed-proxy" curl -s -o /dev/null -m 2 "http://$1/"
+}
+asks internet
+expect 0 exec --name listed -- sh -c 'curl -sS -m 20 http://other.test/ >/dev/null'
+is_refused() {
+    expect 0 history --op network --session "$listed"
+    [[ $out == *'other.test:80'* ]]
+}
+until_true "what it was refused is not on record" is_refused
+proxy_reaches 203.0.113.2 || fail "the proxy has no network: nothing can be tried"
+expect 0 incident listed --output "$work/listed.tar.gz"
+said "frozen      $listed  docker, network cut"
+paused "$listed" || fail "the one with an allowlist is not frozen"
+! proxy_reaches 203.0.113.2 || fail "its proxy is not cut off"
+mkdir "$work/listed"
+tar -xzf "$work/listed.tar.gz" -C "$work/listed" --strip-components=1
+(cd "$work/listed" && sha256sum --quiet -c SHA256SUMS) || fail "the checksums inside are wrong"
+for file in inspect inspect-network inspect-proxy processes changes; do
+    [[ -s $work/listed/$listed/$file.json ]] || fail "the archive lacks $file.json"
+done
+grep -q '"path":"other.test:80".*not on the allowlist' "$work/listed/history.jsonl" ||
+    fail "what it was refused is not in the history"
+expect 0 status
+[[ $out != *'its proxy ended'* ]] || fail "an incident ends the proxy"
+expect 0 incident --thaw listed
+said "goes on     $listed  docker, network as before"
+asks internet
+! proxy_reaches 192.168.77.2 || fail "the policy is not what it was"
+expect 0 incident listed --output "$work/again.tar.gz"
+expect 0 stop --name listed
+[[ -z $(docker ps -aq -f name=listed-proxy -f name=listed-net) ]] || fail "something is left of a frozen one with a proxy"
+
 # --- a frozen one can be ended; what cannot be done is said, and the rest is ---
 docker tag claude-code-container:latest kept:latest
 docker rmi claude-code-container:latest >/dev/null

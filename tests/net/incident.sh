@@ -36,6 +36,29 @@ said 'network as before'
 kill "$online"
 wait "$online" || true
 
+# --- one with an allowlist: it does not get to its proxy, and then it does ---
+if command -v squid >/dev/null && command -v openssl >/dev/null && squid -v | grep -q 'enable-ssl-crtd'; then
+    echo '{"network": {"defaults": false, "allow": ["example.test"]}}' >"$raw/.ccfs/config.json"
+    "$CCFS" -w "$raw" run --session listed --network allowlist -- sh -c 'echo on >listed; exec sleep 1000' \
+        >/dev/null 2>&1 &
+    listed=$!
+    until_true "it does not begin" test -s "$raw/Projects/listed"
+    expect 0 status --json
+    root=$(sed -n 's/.*"root_pid":\([0-9]*\),"began".*/\1/p' <<<"$out")
+    [[ $(reaches tcp:192.0.0.1:3128) == *open ]] || fail "its proxy does not answer: nothing can be tried"
+    expect 0 incident --output "$work/listed.tar.gz"
+    said 'frozen      listed  sandbox, network cut'
+    [[ $(reaches tcp:192.0.0.1:3128) == *closed ]] || fail "its proxy is still reached"
+    expect 0 incident --thaw
+    [[ $(reaches tcp:192.0.0.1:3128) == *open && $(reaches tcp:203.0.113.2:80) == *closed ]] ||
+        fail "the network of the one with an allowlist is not what it was"
+    expect 0 status
+    [[ $out != *'its proxy ended'* ]] || fail "an incident ends the proxy"
+    kill "$listed"
+    wait "$listed" || true
+    rm "$raw/.ccfs/config.json"
+fi
+
 # --- one that has none ---
 "$CCFS" -w "$raw" run --session offline --network none -- sh -c 'echo off >off; exec sleep 1000' >/dev/null 2>&1 &
 offline=$!

@@ -53,6 +53,27 @@ int effect_note_change(struct rewind *r, struct node *node, const struct event *
     return note(r, e, &(struct noted){.node = node}, err);
 }
 
+/* ---- what is undone or left together ---- */
+
+static struct node *head_of(struct node *node)
+{
+    for (; node->with; node = node->with)
+        if (node->with->with)
+            node->with = node->with->with;
+    return node;
+}
+
+static void join(struct node *a, struct node *b)
+{
+    a = head_of(a);
+    b = head_of(b);
+    if (a == b)
+        return;
+    a->with = b;
+    b->moves |= a->moves;
+    b->tells |= a->tells;
+}
+
 static bool moves(const struct link *link)
 {
     return link->at[VIEW_DISK] != link->at[VIEW_TARGET];
@@ -67,41 +88,37 @@ static bool tells_time(const struct rewind *r, const struct noted *n)
     return false;
 }
 
-static int find_moved(const struct rewind *r, struct ids *out)
+/* Half of what a thing went through undone, and half not, would be no state that it ever had:
+ * things that an event names together go together.  What is noted of one event lies together. */
+static void group(struct rewind *r)
 {
-    for (const struct noted *n = r->noted; n; n = n->next)
-        if (n->link && moves(n->link))
-            TRY(ids_add(out, n->event));
-    ids_sort(out);
-    return 0;
-}
-
-static int leave_names(struct rewind *r, const struct ids *moved, bool changes)
-{
+    const struct noted *before = NULL;
     for (const struct noted *n = r->noted; n; n = n->next) {
-        if (!n->link || ids_have(moved, n->event) || (changes && !tells_time(r, n)))
+        if (!n->link)
             continue;
-        TRY(ids_add(&r->plan->idle, n->event));
-        n->node->left = true;
+        struct node *head = head_of(n->node);
+        head->moves |= moves(n->link);
+        head->tells |= tells_time(r, n);
+        if (before && before->event == n->event)
+            join(before->node, n->node);
+        before = n;
     }
-    return 0;
 }
 
-/* What was done to a thing that came and went is undone with its names. */
-static int leave_changes(struct rewind *r)
+/* What was done to a thing that came and went goes with its names. */
+static bool is_left(const struct rewind *r, const struct noted *n, bool changes)
 {
-    for (const struct noted *n = r->noted; n; n = n->next) {
-        bool here = node_link_in(n->node, VIEW_DISK) || node_link_in(n->node, VIEW_TARGET);
-        if (!n->link && n->node->left && !here && ids_have(&r->plan->events, n->event))
-            TRY(ids_add(&r->plan->idle, n->event));
-    }
-    return 0;
+    const struct node *head = head_of(n->node);
+    bool here = node_link_in(n->node, VIEW_DISK) || node_link_in(n->node, VIEW_TARGET);
+    bool counts = !n->link && (here || !ids_have(&r->plan->events, n->event));
+    return !counts && !head->moves && (!changes || head->tells);
 }
 
 int effect_settle(struct rewind *r, bool changes, struct error *err)
 {
-    CLEANUP(ids_release) struct ids moved = {0};
-    bool failed =
-        find_moved(r, &moved) < 0 || leave_names(r, &moved, changes) < 0 || leave_changes(r) < 0;
-    return failed ? no_memory(err) : 0;
+    group(r);
+    for (const struct noted *n = r->noted; n; n = n->next)
+        if (is_left(r, n, changes) && ids_add(&r->plan->idle, n->event) < 0)
+            return no_memory(err);
+    return 0;
 }

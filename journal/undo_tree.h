@@ -133,7 +133,9 @@ struct node {
     int64_t last_entry;  /* folder: time of the newest event that changed its entries */
     int64_t known_mtime; /* folder: the last mtime that the journal saw set */
     bool unmade;         /* its creation is taken back */
-    bool left;           /* its names came and went, which is not undone */
+    struct node *with; /* undo_effect.c: its names are undone or left together with that one's … */
+    bool moves;        /* … which are not all as they were */
+    bool tells;        /* … which alone tell the time of a folder */
     bool verified;
     bool troubled;
     bool forced; /* not as the journal last saw it, and replaced nevertheless */

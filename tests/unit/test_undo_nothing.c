@@ -92,6 +92,24 @@ static void names_there_and_back_stay_to_be_undone_beside_what_is_undone(void **
     mediator_close(&m);
 }
 
+/* A new file took another's place, and was removed there: what is left between is undone later. */
+static void what_came_and_went_is_undone_as_a_whole_or_not(void **state)
+{
+    struct mediator m = given_workspace();
+    uint64_t ids[3];
+    (void)state;
+    char *before = tree_look(&m);
+    ids[0] = do_create(&m, "w/new", "");
+    do_exchange(&m, "w/new", "w/b");
+    ids[1] = do_unlink(&m, "w/b");
+    ids[2] = do_chmod(&m, "w/a", 0600);
+    undo_ids(&m, ids, COUNT_OF(ids));
+    undo_range(&m, ids[0], ids[2]);
+    assert_tree(&m, before);
+    free(before);
+    mediator_close(&m);
+}
+
 /* A creation whose removal stays has nothing to do: it does not keep the rest from being undone. */
 static void a_file_that_stays_removed_does_not_keep_a_mode_from_being_undone(void **state)
 {
@@ -320,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_rename_there_and_back_stays_before_one_that_stays),
         cmocka_unit_test(a_mode_there_and_back_does_not_hide_a_rename_there_and_back),
         cmocka_unit_test(names_there_and_back_stay_to_be_undone_beside_what_is_undone),
+        cmocka_unit_test(what_came_and_went_is_undone_as_a_whole_or_not),
         cmocka_unit_test(a_file_that_stays_removed_does_not_keep_a_mode_from_being_undone),
         cmocka_unit_test(what_came_and_went_in_a_folder_that_goes_is_undone_with_it),
         cmocka_unit_test(a_time_that_was_set_again_is_not_in_the_way),

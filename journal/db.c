@@ -27,6 +27,7 @@
 #define CACHED_MAX 96
 #define HEADER_BYTES 100
 #define WRITE_TIMEOUT_MS 5000
+#define BEHIND_ANY_END (INT64_C(1) << 46)
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
@@ -64,25 +65,38 @@ static const struct {
     {SQLITE_CONSTRAINT, EEXIST, "the journal already holds such a row"},
 };
 
-/* Of the database, or of its WAL: why the last call on it failed. */
-static int file_errno(sqlite3 *handle, int which)
+static const int files[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+
+/* The WAL, or the database; NULL: it is not open. */
+static sqlite3_file *file_of(sqlite3 *handle, int which)
 {
     sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(handle, "main", which, &file);
+    return code == SQLITE_OK && file && file->pMethods ? file : NULL;
+}
+
+/* A file keeps the number of its last failure, also over calls that do well.  What reads behind its
+ * end sets that to none: the next one asked tells of a later failure. */
+static int file_errno(sqlite3_file *file)
+{
     int system = 0;
-    if (sqlite3_file_control(handle, "main", which, &file) == SQLITE_OK && file && file->pMethods)
-        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system);
+    char unused;
+    (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system);
+    (void)file->pMethods->xRead(file, &unused, sizeof unused, BEHIND_ANY_END);
     return system;
 }
 
-/* Of a commit that failed SQLite keeps no number: the file does. */
+/* Of a commit that failed SQLite keeps no number, but maybe that of an earlier failure: the file
+ * speaks first. */
 static int system_errno(sqlite3 *handle, int code)
 {
-    int system = sqlite3_system_errno(handle);
-    if (system == 0 && code == SQLITE_IOERR)
-        system = file_errno(handle, SQLITE_FCNTL_JOURNAL_POINTER);
-    if (system == 0 && code == SQLITE_IOERR)
-        system = file_errno(handle, SQLITE_FCNTL_FILE_POINTER);
-    return system;
+    int system = 0;
+    for (size_t i = 0; code == SQLITE_IOERR && i < sizeof files / sizeof files[0]; i++) {
+        sqlite3_file *file = file_of(handle, files[i]);
+        int own = file ? file_errno(file) : 0;
+        system = system ? system : own;
+    }
+    return system ? system : sqlite3_system_errno(handle);
 }
 
 /* The system's own number where SQLite knows it and it says more than EIO. */

@@ -205,6 +205,61 @@ static void one_text_can_be_in_use_twice(void **state)
     db_close(&db);
 }
 
+/* ---- a disk that fails ---- */
+
+static int write_fails; /* with this number; 0: it does not */
+
+static ssize_t write_or_fail(int fd, const void *data, size_t bytes, off_t at)
+{
+    if (write_fails) {
+        errno = write_fails;
+        return -1;
+    }
+    return pwrite(fd, data, bytes, at);
+}
+
+static void given_a_disk_that_may_fail(bool may)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    sqlite3_syscall_ptr call = may ? (sqlite3_syscall_ptr)write_or_fail : NULL;
+    (void)vfs->xSetSystemCall(vfs, "pwrite", call); /* it has one of the two */
+    (void)vfs->xSetSystemCall(vfs, "pwrite64", call);
+}
+
+static int commit_fails_with(struct db *db, int number)
+{
+    write_fails = number;
+    int r = db_exec(db, "INSERT INTO meta VALUES(random(), 1)", NULL);
+    write_fails = 0;
+    return r;
+}
+
+static int checkpoint_fails_with(struct db *db, int number)
+{
+    assert_int_equal(db_exec(db, "INSERT INTO meta VALUES(random(), 1)", NULL), 0);
+    write_fails = number;
+    int r = db_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+    write_fails = 0;
+    return r;
+}
+
+static void each_failure_tells_its_own_reason(void **state)
+{
+    static int (*const fails_with[])(struct db * db, int number) = {commit_fails_with,
+                                                                    checkpoint_fails_with};
+    (void)state;
+    struct db *db = given_a_new_journal();
+    given_a_disk_that_may_fail(true);
+    for (unsigned i = 0; i < 8; i++) {
+        int earlier = fails_with[i & 1](db, i & 4 ? EIO : EDQUOT);
+        int later = fails_with[i >> 1 & 1](db, i & 4 ? EDQUOT : EIO);
+        assert_int_equal(earlier, i & 4 ? -EIO : -ENOSPC);
+        assert_int_equal(later, i & 4 ? -ENOSPC : -EIO);
+    }
+    given_a_disk_that_may_fail(false);
+    db_close(&db);
+}
+
 static void a_transaction_rolls_back_unless_committed(void **state)
 {
     (void)state;
@@ -254,6 +309,7 @@ int main(void)
         T(bytes_come_back_as_they_went_in),
         T(the_first_failure_of_a_statement_speaks),
         T(one_text_can_be_in_use_twice),
+        T(each_failure_tells_its_own_reason),
         T(a_transaction_rolls_back_unless_committed),
         T(a_reader_stands_beside_the_writer),
     };

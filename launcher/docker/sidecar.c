@@ -94,7 +94,7 @@ static int say_ended(const struct heard *h, struct error *err)
     char line[200];
     proxy_complaint(strbuf_text(&h->complaint), line, sizeof line);
     return error_say(err, EIO, "the proxy ended, so nothing was started: %s",
-                     line[0] ? line : "it does not say why");
+                     line[0] ? line : "its container was ended");
 }
 
 static int wait_ready(int life, struct heard *h, struct error *err)

@@ -376,7 +376,8 @@ static void add_environment(struct json *j, const struct spec *s)
 }
 
 /* Tries the proxy until it answers with something else than an error of its own, as it does for a
- * moment at the beginning; then stays behind to end it when stdin ends. */
+ * moment at the beginning; then stays behind to end it when stdin ends.  How it ended is gone with
+ * the container: said here. */
 static const char proxy_script[] =
     "umask 077 && cd /run/proxy || exit\n"
     "command -v squid >/dev/null || {\n"
@@ -385,10 +386,15 @@ static const char proxy_script[] =
     "  read -r bytes && head -c \"$bytes\" >\"$file\" || exit\n"
     "done\n"
     "exec 3<&0 </dev/null\n"
+    "squid " PROXY_OPTIONS " -f squid.conf 3<&- &\n"
+    "proxy=$!\n"
     "{ while case $(curl -sk -m 2 -o /dev/null -w '%{http_connect}' -x \"$0\" \"$1\") in\n"
-    "    000|500) ;; *) false;; esac; do sleep 0.1; kill -0 $$ || exit; done\n"
-    "  echo " SPEC_PROXY_READY "; cat <&3 >/dev/null; kill $$; } 2>/dev/null &\n"
-    "exec squid " PROXY_OPTIONS " -f squid.conf 3<&-";
+    "    000|500) ;; *) false;; esac; do sleep 0.1; kill -0 $proxy || exit; done\n"
+    "  echo " SPEC_PROXY_READY "; cat <&3 >/dev/null; kill $proxy; } 2>/dev/null &\n"
+    "wait $proxy\n"
+    "code=$?\n"
+    "echo \"FATAL: exit code $code\" >&2\n" /* as squid says why, where it has not */
+    "exit $code";
 
 int spec_proxy(const struct spec *s, struct strbuf *out, struct error *err)
 {

@@ -132,6 +132,12 @@ docker commit -c 'USER 1000:1000' -c 'CMD ["/bin/bash"]' bare claude-code-contai
 docker rm bare >/dev/null
 expect 1 start
 warned 'the image has no squid'
+docker run --name mute --user 0 --network none claude-code-container \
+    sh -c 'printf "#!/bin/sh\nexit 3\n" >/usr/sbin/squid && chmod 755 /usr/sbin/squid'
+docker commit -c 'USER 1000:1000' -c 'CMD ["/bin/bash"]' mute claude-code-container:latest >/dev/null
+docker rm mute >/dev/null
+expect 1 start
+warned 'the proxy ended, so nothing was started: exit code 3'
 nothing_runs || fail "without a proxy something runs"
 sed -i 's/^{/{"container": {"capabilities": ["SETUID"]}, /' "$raw/.ccfs/config.json"
 expect 3 start

@@ -296,8 +296,11 @@ struct stirrer {
 static void *stir(void *context)
 {
     struct stirrer *s = context;
-    while (!atomic_load(&s->stop))
+    const struct timespec moment = {.tv_nsec = 1000000};
+    while (!atomic_load(&s->stop)) {
         intake_move_tail(s->in, intake_tail(s->in));
+        nanosleep(&moment, NULL); /* whoever waits wants the lock, too */
+    }
     return NULL;
 }
 

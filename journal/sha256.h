@@ -23,7 +23,8 @@ void sha256_begin(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t bytes);
 MUST_USE int sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES]); /* 0 or -EIO */
 
-/* All bytes of a readable file from its start on.  -EINTR: *stop (may be NULL) became true. */
+/* All bytes of a readable file from its start on.  stop: of whoever does so beside others' work, and
+ * so gives way to it; may be NULL.  -EINTR: *stop became true. */
 MUST_USE int sha256_file(struct sha256 *s, int fd, const atomic_bool *stop,
                          unsigned char out[SHA256_BYTES]);
 

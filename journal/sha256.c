@@ -64,8 +64,8 @@ int sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES])
     return s->failed ? -EIO : 0;
 }
 
-/* As a priority does for the processor: of a disk, and of what a loop device copies, the last in the
- * queue gets his full share too. */
+/* As a priority does for the processor: of a disk, and of what a loop device copies, the last in
+ * the queue gets his full share too. */
 static void rest(int64_t *since)
 {
     int64_t ns = REST_TIMES * (clock_steady_ns() - *since);

@@ -135,7 +135,7 @@ expect 0 start
 [[ $(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' claude-net) == 172.28.1.0/24 ]] ||
     fail "it takes a subnet that is taken"
 expect 0 stop
-grep -q '172.28.0.0/24 is taken' "$raw/.ccfs/daemon.log" || fail "it does not say so"
+log_says '172.28.0.0/24 is taken'
 
 # --- the workspace's disk is full: what does not fit is refused, and the session goes on ---
 mkdir "$work/small"
@@ -182,7 +182,7 @@ wait "$run" || code=$?
 grep -q 'the Docker Engine went away' "$work/alone" || fail "run does not say why it ended: $(<"$work/alone")"
 until_true "the mount outlives the Engine's death" no_mount
 expect 5 exec -- true
-grep -qF 'the Docker Engine has let go of claude-code-env, so' "$raw/.ccfs/daemon.log" || fail "it does not say why it ended"
+log_says 'the Docker Engine has let go of claude-code-env, so'
 for pid in $(pgrep -f "containerd.*$work/docker-run" || true); do
     kill -9 "$pid" 2>/dev/null || true
 done

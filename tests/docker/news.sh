@@ -7,12 +7,6 @@
 . "$(dirname "$0")/../support/docker.sh"
 given_engine_and_workspace
 
-logged() { # TEXT
-    grep -qF -- "$1" "$raw/.ccfs/daemon.log"
-}
-log_says() { # TEXT
-    until_true "the log lacks: $1" logged "$1"
-}
 given_session() {
     : >"$raw/.ccfs/daemon.log"
     expect 0 start

@@ -45,7 +45,7 @@ grep -q Projects/made "$work/out" || fail "it is not in the history"
 daemon=$(as_owner status --json | sed -n 's/.*"mount":{[^}]*"pid":\([0-9]*\).*/\1/p')
 kill -9 "$daemon"
 until_true "a session outlives its mount" nothing_runs
-grep -q 'its mount is lost' "$work/home/workspace/.ccfs/daemon.log" || fail "it does not say why"
+log_says 'its mount is lost' "$work/home/workspace"
 mine 0 restart
 mine 0 exec -- true
 mine 0 stop

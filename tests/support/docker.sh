@@ -115,3 +115,11 @@ in_session() { # CODE COMMAND...
     shift
     expect "$want" exec -- "$@"
 }
+
+# Who keeps a session says why it ended when all of it is cleaned up.
+logged() { # TEXT [WORKSPACE]
+    grep -qF -- "$1" "${2:-$raw}/.ccfs/daemon.log"
+}
+log_says() { # TEXT [WORKSPACE]
+    until_true "the log lacks: $1" logged "$@"
+}

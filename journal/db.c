@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/base/compiler.h"
 #include "journal/schema.h"
 #include "journal/state.h"
 
@@ -91,7 +92,7 @@ static int file_errno(sqlite3_file *file)
 static int system_errno(sqlite3 *handle, int code)
 {
     int system = 0;
-    for (size_t i = 0; code == SQLITE_IOERR && i < sizeof files / sizeof files[0]; i++) {
+    for (size_t i = 0; code == SQLITE_IOERR && i < COUNT_OF(files); i++) {
         sqlite3_file *file = file_of(handle, files[i]);
         int own = file ? file_errno(file) : 0;
         system = system ? system : own;
@@ -117,7 +118,7 @@ static int speak(sqlite3 *handle, int code, struct error *err)
     int system = system_code(handle, code & 0xff);
     if (system)
         return error_set(err, system, "the journal (%s)", said);
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(meanings); i++)
         if (meanings[i].sqlite == (code & 0xff))
             return error_say(err, meanings[i].code, "%s (%s)", meanings[i].advice, said);
     return error_say(err, EIO, "the journal cannot be read or written (%s)", said);

@@ -249,10 +249,7 @@ static int xattr_apply_change(const struct setting *s, const struct xattr_change
 /* One that is set to what it is already is not changed: there is no old value to put back. */
 static bool xattr_stays(const struct xattr_change *what, const struct strbuf *old)
 {
-    CLEANUP(strbuf_release) struct strbuf wished = STRBUF_EMPTY;
-    xattr_pack(&wished, what->name, what->value, (uint32_t)what->bytes);
-    return what->op == OP_SETXATTR && !wished.failed && wished.bytes == old->bytes &&
-           memcmp(wished.data, old->data, wished.bytes) == 0;
+    return what->op == OP_SETXATTR && xattr_holds(old, what->value, (uint32_t)what->bytes);
 }
 
 static int xattr_change_recorded(struct setting *s, const struct xattr_change *what)

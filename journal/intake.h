@@ -22,7 +22,7 @@
 struct intake;
 
 #define INTAKE_RING_BYTES (UINT64_C(16) << 20)
-#define INTAKE_SHORT_BYTES (UINT64_C(256) << 10) /* the writer is called, and a short queue is full */
+#define INTAKE_SHORT_BYTES (UINT64_C(256) << 10) /* the writer is called, a short queue is full */
 
 enum record_state {
     RECORD_EMPTY = 0,
@@ -113,8 +113,8 @@ bool intake_sound(const struct record *r);
 /* Everything before position is in SQLite: its room is free. */
 void intake_move_tail(struct intake *in, uint64_t position);
 
-/* Changes wait for the writer once INTAKE_SHORT_BYTES are queued: where there may soon be no room for more in
- * SQLite than the reserve gives it (reserve.h). */
+/* Changes wait for the writer once INTAKE_SHORT_BYTES are queued: where there may soon be no room
+ * for more in SQLite than the reserve gives it (reserve.h). */
 void intake_keep_short(struct intake *in, bool is_short);
 
 /* The writer sleeps here: until it is called, or much is queued, or the time is over. */

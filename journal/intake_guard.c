@@ -41,10 +41,12 @@ bool guard_waits_on(struct guard_incident *incident, const void *at, int64_t now
     return now - incident->began < GUARD_WAIT_S * NS_PER_S;
 }
 
-static uintptr_t page_of(const void *at)
+/* 0, or why the pages of these bytes cannot be had so. */
+static int populate(const void *at, size_t bytes, int how)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    return (uintptr_t)at / page * page;
+    uintptr_t from = (uintptr_t)at / page * page;
+    return madvise((void *)from, (uintptr_t)at + bytes - from, how) < 0 ? errno : 0;
 }
 
 /* Why these pages cannot be stored into, which is known: no room, unless that could not help.  From
@@ -52,10 +54,7 @@ static uintptr_t page_of(const void *at)
 static int refusal(const void *at, size_t bytes)
 {
     struct statfs fs;
-    uintptr_t from = page_of(at);
-    size_t length = (uintptr_t)at + bytes - from;
-    int fails = madvise((void *)from, length, MADV_POPULATE_READ) < 0 ? errno : 0;
-    if (fails == EFAULT && FAULT_ERROR("guard_read") == 0)
+    if (populate(at, bytes, MADV_POPULATE_READ) == EFAULT && FAULT_ERROR("guard_read") == 0)
         return -EIO;
     if (place >= 0 && fstatfs(place, &fs) == 0 && (fs.f_flags & ST_RDONLY))
         return -EROFS;
@@ -140,10 +139,6 @@ int guard_bell(void)
 /* Kernels before 5.14 cannot be asked. */
 int guard_ask(const void *at, size_t bytes)
 {
-    uintptr_t from = page_of(at);
-    size_t length = (uintptr_t)at + bytes - from;
     TRY(FAULT_ERROR("guard_ask"));
-    if (madvise((void *)from, length, MADV_POPULATE_WRITE) == 0 || errno != EFAULT)
-        return 0;
-    return refusal(at, bytes);
+    return populate(at, bytes, MADV_POPULATE_WRITE) == EFAULT ? refusal(at, bytes) : 0;
 }

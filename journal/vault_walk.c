@@ -16,17 +16,24 @@
 
 #define NAME_DIGITS (VAULT_NAME - 1)
 
+/* With which a name begins; 0: with none. */
+static uint64_t number_of(const char *name)
+{
+    bool is_number = strspn(name, "0123456789abcdef") == NAME_DIGITS;
+    return is_number ? strtoull(name, NULL, 16) : 0;
+}
+
 /* The version that a name in folder `folder` stands for; 0: it is none. */
 static uint64_t version_of(int dir, const char *name, unsigned folder)
 {
     char plain[NAME_DIGITS + 1] = "";
     const char *rest = name + strnlen(name, NAME_DIGITS);
-    if (strspn(name, "0123456789abcdef") != NAME_DIGITS || (*rest && strcmp(rest, ".zst") != 0))
+    uint64_t version = number_of(name);
+    if (version == 0 || (*rest && strcmp(rest, ".zst") != 0))
         return 0;
     memcpy(plain, name, NAME_DIGITS);
     if (*rest && faccessat(dir, plain, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0; /* packing was cut off */
-    uint64_t version = strtoull(name, NULL, 16);
     return version % VAULT_FOLDERS == folder ? version : 0;
 }
 
@@ -58,10 +65,9 @@ static int walk(struct vault *v, folder_entry *each, void *context)
 /* One that was set aside keeps its number: whoever gave that again would set aside a second one. */
 static uint64_t version_aside(const char *name)
 {
-    bool is_aside = strspn(name, "0123456789abcdef") == NAME_DIGITS &&
-                    strncmp(name + NAME_DIGITS, VAULT_ASIDE, strlen(VAULT_ASIDE)) == 0;
-    uint64_t version = is_aside ? strtoull(name, NULL, 16) : 0;
-    return version <= INT64_MAX / 4 ? version : 0; /* beyond any that was ever given */
+    uint64_t version = number_of(name);
+    bool is_aside = version && strncmp(name + NAME_DIGITS, VAULT_ASIDE, strlen(VAULT_ASIDE)) == 0;
+    return is_aside && version <= INT64_MAX / 4 ? version : 0; /* beyond any that was ever given */
 }
 
 static void keep_highest(int folder, const char *name, uint64_t version, void *context)

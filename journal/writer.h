@@ -40,7 +40,8 @@ MUST_USE int writer_drain(struct writer *w, struct error *err);
 MUST_USE int writer_start(struct writer *w, struct error *err);
 /* Ends the thread; what it could not store stays in the intake. */
 void writer_stop(struct writer *w);
-/* What could not go yet because the disk did not take the intake; only while the thread does not run. */
+/* What could not go yet because the disk did not take the intake; only while the thread does not
+ * run. */
 MUST_USE int writer_let_idle_go(struct writer *w, struct error *err);
 
 #endif

@@ -142,6 +142,16 @@ int xattr_read_one(int fd, const char *name, struct strbuf *out)
     return out->failed ? -ENOMEM : 0;
 }
 
+bool xattr_holds(const struct strbuf *one, const void *value, uint32_t value_bytes)
+{
+    struct xattr x;
+    size_t at = 0;
+    if (xattr_next(one->data, one->bytes, &at, &x) != 1 || x.value_bytes != value_bytes)
+        return false;
+    bool is_empty = value_bytes == 0 || value_bytes == XATTR_ABSENT;
+    return is_empty || memcmp(x.value, value, value_bytes) == 0;
+}
+
 /* ---- applying ---- */
 
 static int name_copy(const struct xattr *x, char name[XATTR_NAME_MAX + 1])

@@ -3,6 +3,7 @@
 #ifndef JOURNAL_XATTR_H
 #define JOURNAL_XATTR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ int xattr_next(const void *blob, size_t bytes, size_t *at, struct xattr *out);
 int xattr_read_all(int fd, struct strbuf *out);
 /* The old value of one, packed (or its absence).  -errno. */
 int xattr_read_one(int fd, const char *name, struct strbuf *out);
+/* Is it, of what xattr_read_one() gave, this value (or absent)? */
+bool xattr_holds(const struct strbuf *one, const void *value, uint32_t value_bytes);
 /* Makes the attributes of fd those of the blob: only: just the named ones, else exactly these. */
 int xattr_apply(int fd, const void *blob, size_t bytes, int only);
 

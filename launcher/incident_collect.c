@@ -78,11 +78,13 @@ static void collect_container(struct incident *i, struct evidence *e,
         {s->names.agent, "top?ps_args=-ww%20-eo%20pid,ppid,user,stat,etime,args", "processes.json"},
         {s->names.agent, "changes", "changes.json"},
         {s->names.holder, "json", "inspect-network.json"},
-        {s->names.proxy, "json", "inspect-proxy.json"}, /* the last: not all have one */
+        {s->has_proxy ? s->names.proxy : NULL, "json", "inspect-proxy.json"},
     };
-    for (size_t n = 0; n < COUNT_OF(answers) - (s->has_proxy ? 0 : 1); n++) {
+    for (size_t n = 0; n < COUNT_OF(answers); n++) {
         struct error err = ERROR_NONE;
         char path[160];
+        if (!answers[n].container)
+            continue;
         snprintf(path, sizeof path, "%s/%s", s->names.agent, answers[n].file);
         if (collect_answer(i, e, answers[n].container, answers[n].what, path, &err) < 0)
             incident_failed(i, &err, "collect %s", path);

@@ -385,12 +385,9 @@ static uint64_t change_xattr(struct mediator *m, enum op op, const char *path, c
     CLEANUP(strbuf_release) struct strbuf old = STRBUF_EMPTY;
     CLEANUP(fd_close) int fd = openat(m->root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     must(fd, "open", path);
-    CLEANUP(strbuf_release) struct strbuf new = STRBUF_EMPTY;
     assert_int_equal(xattr_read_one(fd, name, &old), 0);
     struct change_spec spec = spec_of(m, op, path);
-    if (value)
-        xattr_pack(&new, name, value, (uint32_t)strlen(value));
-    if (new.bytes != old.bytes || memcmp(new.data, old.data, new.bytes) != 0) {
+    if (!value || !xattr_holds(&old, value, (uint32_t)strlen(value))) {
         spec.xattrs = old.data;
         spec.xattr_bytes = old.bytes;
     }

@@ -154,6 +154,12 @@ static void overwrite_blocks(struct journal *j, uint64_t *version)
     close(fd);
 }
 
+static void name_aside(uint64_t version, char name[64])
+{
+    vault_name(version, name);
+    strcat(name, VAULT_ASIDE);
+}
+
 static void another_boot(void)
 {
     rows_change(folder, "UPDATE meta SET value = 'an earlier one' WHERE key = 'boot'");
@@ -475,8 +481,7 @@ static void after_a_power_loss_a_version_of_a_torn_record_is_set_aside(void **st
         struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         assert_int_equal(ask("SELECT count(*) FROM version"), 0);
         assert_int_equal(vault_has(journal_vault(j), version), !power_lost);
-        vault_name(version, aside);
-        strcat(aside, ".torn");
+        name_aside(version, aside);
         assert_int_equal(test_exists(root, aside), power_lost);
         journal_close(&j);
         remove_workspace(state);
@@ -519,7 +524,7 @@ static void a_recovery_that_is_cut_off_leaves_word_of_the_damage(void **state)
         struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         vault_name(version, aside);
         assert_int_equal(test_exists(root, aside), !power_lost);
-        strcat(aside, ".torn");
+        name_aside(version, aside);
         assert_int_equal(test_exists(root, aside), power_lost);
         journal_close(&j);
         assert_int_equal(ask("SELECT count(*) FROM meta WHERE key = 'damaged'"), 0);
@@ -545,8 +550,7 @@ static void the_number_of_what_was_set_aside_is_not_given_again(void **state)
         another_boot();
         struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         char aside[64];
-        vault_name(version, aside);
-        strcat(aside, ".torn");
+        name_aside(version, aside);
         assert_true(test_exists(root, aside));
         if (i == 1) /* by somebody who needed the room */
             assert_int_equal(unlinkat(root, aside, 0), 0);

@@ -384,7 +384,7 @@ static void what_was_altered_or_lost_in_the_vault_is_not_told(void **state)
     find_version(w, g, path);
     assert_int_equal(unlink(path), 0);
     find_version(w, h, path);
-    damage(path, "XXX", 16);
+    damage(path, "ZZZ", 16);
     when_looking_before(w, f);
     cannot_be_told(w, "f", -EBADMSG, "was changed in the vault");
     cannot_be_told(w, "g", -EBADMSG, "is missing from the vault");

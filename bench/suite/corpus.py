@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import tarfile
 
@@ -29,7 +30,8 @@ class Corpus:
         self.random = random.Random(7)
         project = self.path("project")
         self._project(project)
-        self._repository(project)
+        if shutil.which("git"):  # else nothing is measured that needs it
+            self._repository(project)
         self._archive(project)
         self._packages()
 

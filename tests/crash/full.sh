@@ -37,12 +37,11 @@ when_errors_are_injected() {
 
 # The writer tries again each second.
 until_it_takes() { # FILE
-    local i
-    for ((i = 0; i < 100; i++)); do
-        { echo again >"$1"; } 2>/dev/null && return 0
-        sleep 0.1
-    done
-    fail "there is room again, and nothing is taken"
+    until_true "there is room again, and nothing is taken" takes "$1"
+}
+
+takes() { # FILE
+    { echo again >"$1"; } 2>/dev/null
 }
 
 # ---- no room
@@ -89,13 +88,12 @@ fill() { # FILE
 
 # What was just removed, and what the journal has kept aside, comes free a moment later.
 fill_until_full() { # WHAT FILE
-    local i
-    for ((i = 0; i < 20; i++)); do
-        fill "$2"
-        { head -c 1M /dev/zero >"$mnt/Projects/load/more"; } 2>/dev/null || return 0
-        sleep 0.2
-    done
-    fail "$1: it is not full"
+    until_true "$1: it is not full" filled "$2"
+}
+
+filled() { # FILE
+    fill "$1"
+    ! { head -c 1M /dev/zero >"$mnt/Projects/load/more"; } 2>/dev/null
 }
 
 then_imports_refuse() { # WHAT

@@ -8,7 +8,9 @@
 . "$(dirname "$0")/../support/session.sh"
 # shellcheck source=tests/support/docker.sh
 . "$(dirname "$0")/../support/docker.sh"
-need script node curl
+# shellcheck source=tests/support/terminal.sh
+. "$(dirname "$0")/../support/terminal.sh"
+need node curl
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || skip "there is no list of trusted certificates here"
 npm_folder=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 given_folder
@@ -89,8 +91,13 @@ expect 0 stop
 # --- on a terminal: a bar; and Ctrl-C ends it ---
 docker image rm -f claude-code-container debian:bookworm-slim node:22-bookworm-slim >/dev/null
 docker system prune -af >/dev/null
-timeout -s INT 8 script -qec "'$CCFS' -w '$raw' image build --from registry" "$work/typescript" >/dev/null </dev/null || true
-grep -q 'pulling debian:bookworm-slim \[#' "$work/typescript" || fail "there is no bar: $(tr '\r' '\n' <"$work/typescript" | tail -5)"
+given_terminal end_docker_test
+outer_shell 100
+type_in "'$CCFS' -w '$raw' image build --from registry"
+until_true "there is no bar" shows 'pulling debian:bookworm-slim [#'
+tmux_ send-keys C-c
+type_in 'echo ended with $?'
+until_true "Ctrl-C does not end it" shows 'ended with 130'
 ! docker image inspect claude-code-container >/dev/null 2>&1 || fail "half an image has its name"
 
 # --- a registry that does not have it ---

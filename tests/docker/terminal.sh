@@ -19,8 +19,8 @@ until_true "no shell" shows '/workspace/Projects'
 type_in 'echo size $(stty size)'
 until_true "the size is wrong" shows 'size 30 100'
 resize 90
-type_in 'sleep 1000'
-sleep 0.5
+type_in 'sleep 1001'
+until_true "what is typed does not run" pgrep -fx 'sleep 1001' >/dev/null
 tmux_ send-keys C-c
 type_in 'echo code $?'
 until_true "Ctrl-C does not interrupt it" shows 'code 130'
@@ -67,10 +67,11 @@ tmux_ new-session -d -x 110 -y 40 "'$CCFS' -w '$raw' claude; echo ended with \$?
 until_true "Claude Code does not open its screen" slowly_shows '^❯'
 type_in hello
 until_true "Claude Code does not say that it has no key in its own screen" slowly_shows 'run /login|api key'
-tmux_ send-keys C-c
-sleep 0.3
-tmux_ send-keys C-c
-sleep 0.3
-tmux_ send-keys C-c
-until_true "Ctrl-C does not end it" slowly_shows 'ended with'
+twice_interrupted() {
+    tmux_ send-keys C-c
+    sleep 0.3
+    tmux_ send-keys C-c
+    slowly_shows 'ended with'
+}
+until_true "Ctrl-C does not end it" twice_interrupted
 expect 0 stop

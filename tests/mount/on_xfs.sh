@@ -51,13 +51,12 @@ kept() { find "$raw/.ccfs/vault" -type f | wc -l; }
 
 sum() { sha256sum <"$raw/Projects/file"; }
 
+has_kept_more() { # FILES-BEFORE
+    (($(kept) > $1))
+}
+
 when_kept_ahead() { # FILES-BEFORE
-    local i
-    for ((i = 0; i < 300; i++)); do
-        (($(kept) <= $1)) || return 0
-        sleep 0.1
-    done
-    fail "nothing was kept ahead of a file in $((blocks / 2)) pieces"
+    until_true "nothing was kept ahead of a file in $((blocks / 2)) pieces" has_kept_more "$1"
 }
 
 a_file_in_many_pieces_is_cloned_ahead() {

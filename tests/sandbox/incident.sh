@@ -56,7 +56,7 @@ said 'frozen      night  sandbox, '
 said 'ccfs incident --thaw'
 said 'ccfs undo --session 1'
 ! counts night || fail "it is not frozen"
-counts day || fail "the other one is frozen, too"
+until_true "the other one is frozen, too" counts day
 [[ $(states_below "$(root_of night)" | sort -u | grep -v Z) == T ]] || fail "not all of its processes are stopped"
 unpack "$work/night.tar.gz"
 for file in incident.json status.json history.jsonl verify.json session-1/processes.jsonl backup.tar.gz; do
@@ -96,11 +96,11 @@ warned 'must lie outside'
 # --- and on they go ---
 expect 0 incident --thaw day
 said 'goes on     day'
-counts day || fail "it does not go on"
+until_true "it does not go on" counts day
 ! counts night || fail "the other one goes on, too"
 expect 0 incident --thaw --json
 said '"frozen":false'
-counts night || fail "it does not go on"
+until_true "it does not go on" counts night
 [[ $(states_below "$(root_of night)" | sort -u) != *T* ]] || fail "some of it is still stopped"
 
 # --- a frozen one can be ended ---

@@ -18,12 +18,16 @@ until_true "the size is wrong" shows 'size 30 90'
 resize 100
 
 # Ctrl-Z and Ctrl-C mean the program inside
-type_in 'sleep 1000'
-sleep 0.5
+marker=$((70000 + RANDOM))
+is_asleep() { # STATE
+    [[ $(ps -o state= -p "$(pgrep -fx "sleep $marker")" 2>/dev/null) == "$1" ]]
+}
+type_in "sleep $marker"
+until_true "what is typed does not run" is_asleep S
 tmux_ send-keys C-z
 until_true "Ctrl-Z does not stop it" shows 'Stopped'
 type_in 'fg'
-sleep 0.5
+until_true "fg does not wake it" is_asleep S
 tmux_ send-keys C-c
 type_in 'echo code $?'
 until_true "Ctrl-C does not interrupt it" shows 'code 130'

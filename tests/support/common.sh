@@ -11,6 +11,13 @@ CCFS=$(realpath -- "${1:-${CCFS:-$repository/build/ccfs}}")
 export CCFS
 unset CCFS_WORKSPACE
 
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    [[ -z ${out:-} ]] || printf -- '--- stdout\n%s\n' "$out" >&2
+    [[ -z ${errs:-} ]] || printf -- '--- stderr\n%s\n' "$errs" >&2
+    exit 1
+}
+
 skip() {
     printf 'SKIPPED: %s\n' "$*"
     exit 77
@@ -29,4 +36,14 @@ need_fuse() {
 
 need_root() {
     ((EUID == 0)) || skip "needs root"
+}
+
+# Waits until COMMAND succeeds: on a loaded machine that takes as long as it takes, within reason.
+until_true() { # WHAT COMMAND...
+    local what=$1 end=$((SECONDS + 60))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || fail "$what"
+        sleep 0.1
+    done
 }

@@ -55,30 +55,27 @@ daemon_lives() {
     [[ -e $raw/.ccfs/lock ]] && ! flock --nonblock "$raw/.ccfs/lock" true
 }
 
+daemon_is_dead() {
+    ! daemon_lives
+}
+
 daemon_is_killed() {
-    local i
     kill -9 "$(daemon_pid)" 2>/dev/null || true
-    for ((i = 0; i < 200; i++)); do
-        daemon_lives || return 0
-        sleep 0.01
-    done
-    fail "the killed daemon does not end"
+    until_true "the killed daemon does not end" daemon_is_dead
 }
 
 # Ended by SIGTERM it records what is open; already dead it is only cleared away.
 when_gone() {
-    local i
-    for ((i = 0; i < 200; i++)); do
-        if daemon_lives; then
-            kill -TERM "$(daemon_pid)" 2>/dev/null || true
-        elif is_mounted; then
-            umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-        else
-            return 0
-        fi
-        sleep 0.02
-    done
-    fail "the mount cannot be taken away"
+    until_true "the mount cannot be taken away" take_away
+}
+
+take_away() {
+    if daemon_lives; then
+        kill -TERM "$(daemon_pid)" 2>/dev/null || true
+    elif is_mounted; then
+        umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
+    fi
+    ! daemon_lives && ! is_mounted
 }
 
 # Did the last daemon end in order?

@@ -17,11 +17,6 @@ say() {
     printf '%s\n' "$*"
 }
 
-fail() {
-    printf 'FAILED: %s\n' "$*" >&2
-    exit 1
-}
-
 work=''
 raw=''
 mnt=''

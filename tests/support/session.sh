@@ -21,13 +21,6 @@ raw=''
 out=''
 errs=''
 
-fail() {
-    printf 'FAILED: %s\n' "$*" >&2
-    [[ -z $out ]] || printf -- '--- stdout\n%s\n' "$out" >&2
-    [[ -z $errs ]] || printf -- '--- stderr\n%s\n' "$errs" >&2
-    exit 1
-}
-
 end_session_test() {
     local code=$?
     trap - EXIT
@@ -111,17 +104,4 @@ not_mounted() {
     if [[ -n ${mnt:-} ]]; then
         ! grep -qF " $mnt " /proc/self/mounts || fail "still mounted on $mnt"
     fi
-}
-
-# Waits up to ten seconds until COMMAND succeeds.
-until_true() { # WHAT COMMAND...
-    local what=$1 i
-    shift
-    for ((i = 0; i < 100; i++)); do
-        if "$@"; then
-            return
-        fi
-        sleep 0.1
-    done
-    fail "$what"
 }

@@ -33,7 +33,7 @@ serve() { # NAMESPACE|here SERVER-WORDS...
     [[ $namespace == here ]] || enter=(ip netns exec "$namespace")
     # waits for the word; the servers live on
     exec {ready}< <(exec "${enter[@]}" python3 "$here/support/servers.py" "$@")
-    read -r -t 20 -u "$ready" word || true
+    read -r -t 120 -u "$ready" word || true
     [[ ${word:-} == ready ]] || fail "the servers of $namespace do not start"
 }
 

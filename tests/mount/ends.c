@@ -63,7 +63,7 @@ static pid_t given_load(struct mount *m, struct ledger *done, int worker)
 
 static void wait_for_load(struct ledger *done)
 {
-    for (int i = 0; i < 2000 && done->created < 20; i++)
+    for (int i = 0; i < 12000 && done->created < 20; i++)
         sleep_ms(5);
     assert_true(done->created >= 20);
 }

@@ -40,26 +40,9 @@ static void write_at(int fd, const char *text, off_t at)
     assert_int_equal(pwrite(fd, text, strlen(text), at), (ssize_t)strlen(text));
 }
 
-/* Releases come after close(). */
-static struct seen *events_when_ended(struct mount *m)
-{
-    for (int i = 0; i < 300; i++) {
-        struct seen *s = mount_events(m, 0);
-        bool open = false;
-        for (size_t k = 0; k < s->count; k++)
-            open |= s->list[k].outcome == OUTCOME_OPEN;
-        if (!open)
-            return s;
-        seen_free(&s);
-        sleep_ms(10);
-    }
-    fail_msg("a write session does not end");
-    return NULL;
-}
-
 static struct event only_write(struct mount *m, const char *path, struct seen **s)
 {
-    *s = events_when_ended(m);
+    *s = mount_events_ended(m, 0);
     if (seen_count(*s, OP_WRITE, path) != 1)
         fail_msg("%zu writes of %s", seen_count(*s, OP_WRITE, path), path);
     return *seen_find(*s, OP_WRITE, path);
@@ -67,7 +50,7 @@ static struct event only_write(struct mount *m, const char *path, struct seen **
 
 static void assert_no_write(struct mount *m, const char *path)
 {
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, path), 0);
     seen_free(&s);
 }
@@ -179,7 +162,7 @@ static void whoever_asks_meanwhile_is_told(void **state)
     assert_int_equal(e->after.size, 5);
     seen_free(&s);
     close(fd);
-    seen_free(&(struct seen *){events_when_ended(m)});
+    seen_free(&(struct seen *){mount_events_ended(m, 0)});
 }
 
 static void what_happens_to_an_open_file_is_told_beside_its_session(void **state)
@@ -195,7 +178,7 @@ static void what_happens_to_an_open_file_is_told_beside_its_session(void **state
     assert_int_equal(rename(path_in(m->at, "rw/new"), path_in(m->at, "rw/moved")), 0);
     write_at(fd, "last", 0);
     close(fd);
-    s = events_when_ended(m);
+    s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_CHMOD, "rw/new"), 1);
     assert_int_equal(seen_count(s, OP_TRUNCATE, "rw/new"), 1);
     const struct event *cut = seen_find(s, OP_TRUNCATE, "rw/new");
@@ -232,7 +215,7 @@ static void a_session_that_went_on_behind_other_events_can_be_taken_back(void **
     sleep_ms(20);
     write_at(fd, "second", 10);
     close(fd);
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     undo(m, s, OP_CHMOD, "rw/file");
     assert_int_equal(stat(path_in(m->raw, "rw/file"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0644);
@@ -251,7 +234,7 @@ static void a_removed_file_that_is_still_written_spares_its_old_content(void **s
     assert_int_equal(unlink(path_in(m->at, "rw/file")), 0);
     write_at(fd, "late", 0);
     close(fd);
-    s = events_when_ended(m);
+    s = mount_events_ended(m, 0);
     const struct event *gone = seen_find(s, OP_UNLINK, "rw/file");
     const struct event *late = seen_find(s, OP_WRITE, "rw/file");
     assert_non_null(gone);
@@ -387,7 +370,7 @@ static void a_store_behind_another_ones_open_is_recorded_too(void **state)
     close(ends[1]);
     munmap(map, SMALL);
     close(fd);
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 2);
     memcpy(data, "first", 5);
     assert_keeps(m, seen_find(s, OP_WRITE, "rw/file"), data, SMALL);
@@ -473,7 +456,7 @@ static void a_large_file_that_is_written_again_and_again_passes_through(void **s
     for (int i = 0; i < 100 && kept == KEPT_BLOCKS; i++) {
         char *before = bytes_of(m, "rw/file");
         overwrite(m, "rw/file", (char)('A' + i % 26));
-        struct seen *s = events_when_ended(m);
+        struct seen *s = mount_events_ended(m, 0);
         const struct event *e = seen_find(s, OP_WRITE, "rw/file");
         assert_non_null(e);
         assert_keeps(m, e, before, LARGE);
@@ -491,7 +474,7 @@ static void what_was_kept_ahead_is_not_used_for_a_file_that_changed_meanwhile(vo
     free(given_file(m, "rw/file", LARGE));
     for (int i = 0; i < 5; i++) {
         overwrite(m, "rw/file", (char)('A' + i));
-        struct seen *first = events_when_ended(m);
+        struct seen *first = mount_events_ended(m, 0);
         seen_free(&first);
         sleep_ms(i * 40); /* before, while and after it is kept */
         int raw = open(path_in(m->raw, "rw/file"), O_WRONLY | O_CLOEXEC);
@@ -499,7 +482,7 @@ static void what_was_kept_ahead_is_not_used_for_a_file_that_changed_meanwhile(vo
         close(raw);
         char *before = bytes_of(m, "rw/file");
         overwrite(m, "rw/file", (char)('a' + i));
-        struct seen *s = events_when_ended(m);
+        struct seen *s = mount_events_ended(m, 0);
         const struct event *e = seen_find(s, OP_WRITE, "rw/file");
         assert_non_null(e);
         assert_keeps(m, e, before, LARGE);
@@ -565,7 +548,7 @@ static void opens_of_every_kind_never_get_in_each_others_way(void **state)
         if (status != 0)
             fail_msg("an open or a write failed: %s", strerror(WEXITSTATUS(status)));
     }
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     for (size_t i = s->count; i-- > 0;) /* oldest: what all of them began with */
         if (s->list[i].op == OP_WRITE && s->list[i].version) {
             assert_true(s->list[i].before.size >= LARGE);
@@ -592,7 +575,7 @@ static void a_second_writer_is_named_as_inferred(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     close(fd);
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 2);
     const struct event *second = seen_find(s, OP_WRITE, "rw/file");
     assert_int_equal(second->actor.pid, pid);
@@ -677,7 +660,7 @@ static void what_was_written_unseen_survives_the_daemon(void **state)
     close(idle);
     mount_clear(m);
     mount_start(m);
-    struct seen *s = events_when_ended(m);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 1);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/idle"), 0);
     const struct event *e = seen_find(s, OP_WRITE, "rw/file");

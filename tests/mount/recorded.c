@@ -47,27 +47,10 @@ static void write_at(int fd, const char *text, off_t at)
     assert_int_equal(pwrite(fd, text, strlen(text), at), (ssize_t)strlen(text));
 }
 
-/* Releases come after close(): the session's end is recorded a moment later. */
-static struct seen *events_when_ended(struct mount *m, uint64_t after)
-{
-    for (int i = 0; i < 200; i++) {
-        struct seen *s = mount_events(m, after);
-        bool open = false;
-        for (size_t k = 0; k < s->count; k++)
-            open |= s->list[k].outcome == OUTCOME_OPEN;
-        if (!open)
-            return s;
-        seen_free(&s);
-        sleep_ms(10);
-    }
-    fail_msg("a write session does not end");
-    return NULL;
-}
-
 static struct event only_event(struct mount *m, uint64_t after, enum op op, const char *path,
                                struct seen **s)
 {
-    *s = events_when_ended(m, after);
+    *s = mount_events_ended(m, after);
     if (seen_count(*s, op, path) != 1)
         fail_msg("%zu events of %s on %s", seen_count(*s, op, path), op_name(op), path);
     return *seen_find(*s, op, path);
@@ -385,7 +368,7 @@ static void an_append_and_then_a_change_of_old_bytes_keeps_them(void **state)
     write_at(fd, "appended", 1000);
     write_at(fd, "changed", 10);
     close(fd);
-    struct seen *s = events_when_ended(m, 0);
+    struct seen *s = mount_events_ended(m, 0);
     const struct event *e = seen_find(s, OP_WRITE, "rw/file");
     assert_non_null(e);
     size_t bytes;
@@ -439,7 +422,7 @@ static void punching_a_file_of_holes_costs_nothing(void **state)
     assert_int_equal(ftruncate(fd, INT64_C(1) << 40), 0);
     write_at(fd, "island", INT64_C(1) << 39);
     close(fd);
-    struct seen *s = events_when_ended(m, 0);
+    struct seen *s = mount_events_ended(m, 0);
     seen_free(&s);
     uint64_t last = mount_last_event(m);
     fd = at_mount(m, "rw/sparse", O_RDWR);
@@ -635,7 +618,7 @@ static void another_writer_begins_a_session_of_its_own(void **state)
     write_in_child(m, "rw/file", "yours", 0);
     write_at(fd, "mine again", 0);
     close(fd);
-    struct seen *s = events_when_ended(m, 0);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 3);
     static const char *const before[] = {"", "mine", "yours"};
     size_t k = 0;
@@ -716,7 +699,7 @@ static void writes_to_a_removed_file_spare_what_the_vault_keeps(void **state)
     assert_int_equal(unlink(path_in(m->at, "rw/file")), 0);
     write_at(fd, "after!", 0);
     close(fd);
-    struct seen *s = events_when_ended(m, 0);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 2);
     const struct event *e = seen_find(s, OP_WRITE, "rw/file");
     memcpy(data, "before", 6);
@@ -739,7 +722,7 @@ static void a_chmod_ends_the_session_before_it(void **state)
     assert_int_equal(fchmod(fd, 0600), 0);
     write_at(fd, "two", 0);
     close(fd);
-    struct seen *s = events_when_ended(m, 0);
+    struct seen *s = mount_events_ended(m, 0);
     assert_int_equal(seen_count(s, OP_WRITE, "rw/file"), 2);
     const struct event *mode = seen_find(s, OP_CHMOD, "rw/file");
     const struct event *second = seen_find(s, OP_WRITE, "rw/file");

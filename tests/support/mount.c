@@ -198,7 +198,7 @@ void mount_clear(struct mount *m)
 {
     char command[256];
     snprintf(command, sizeof command, "fusermount3 -u -q -z -- '%s'", m->at);
-    for (int i = 0; i < 100 && mount_is_there(m); i++) {
+    for (int i = 0; i < PATIENCE_S * 100 && mount_is_there(m); i++) {
         if (umount2(m->at, MNT_DETACH) < 0 && errno == EPERM && system(command) != 0)
             return;
         sleep_ms(10);
@@ -394,6 +394,22 @@ struct seen *mount_events(struct mount *m, uint64_t after)
     if (r < 0)
         fail_msg("%s", err.message);
     return s;
+}
+
+struct seen *mount_events_ended(struct mount *m, uint64_t after)
+{
+    for (int i = 0; i < PATIENCE_S * 100; i++) {
+        struct seen *s = mount_events(m, after);
+        bool open = false;
+        for (size_t k = 0; k < s->count; k++)
+            open |= s->list[k].outcome == OUTCOME_OPEN;
+        if (!open)
+            return s;
+        seen_free(&s);
+        sleep_ms(10);
+    }
+    fail_msg("a write session does not end");
+    return NULL;
 }
 
 void seen_free(struct seen **s)

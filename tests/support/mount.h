@@ -81,6 +81,8 @@ struct seen {
 };
 /* All events with a higher number than `after`, the daemon's newest too; seen_free() it. */
 struct seen *mount_events(struct mount *m, uint64_t after);
+/* The same when no write session is open any more: releases come a moment after close(). */
+struct seen *mount_events_ended(struct mount *m, uint64_t after);
 void seen_free(struct seen **s);
 uint64_t mount_last_event(struct mount *m);
 /* The newest of that operation on that path; NULL: none. */

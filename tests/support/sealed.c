@@ -43,7 +43,7 @@ static void wait_until_hashed(const struct mediator *m, int64_t wanted)
 {
     static const char sql[] = "SELECT count(*) FROM hash";
     const struct timespec moment = {.tv_nsec = 50000000};
-    for (int i = 0; i < 200 && rows_ask(m->path, sql) < wanted; i++)
+    for (int i = 0; i < 1200 && rows_ask(m->path, sql) < wanted; i++)
         nanosleep(&moment, NULL);
     assert_true(rows_ask(m->path, sql) >= wanted);
 }

@@ -115,7 +115,7 @@ static void an_exec_makes_another_actor_with_the_same_pid(void **state)
     struct actor_ref before = find(*state, pid);
     assert_int_equal(write(go[1], "+", 1), 1);
     struct actor_ref after = before;
-    for (int i = 0; i < 400 && after.actor == before.actor; i++) {
+    for (int i = 0; i < 12000 && after.actor == before.actor; i++) {
         usleep(5000);
         after = find(*state, pid);
     }

@@ -60,7 +60,7 @@ static size_t processes_of(pid_t root)
 static size_t until_there_are(pid_t root, size_t wanted)
 {
     size_t count = processes_of(root);
-    for (int i = 0; i < 1000 && count < wanted; i++) {
+    for (int i = 0; i < 6000 && count < wanted; i++) {
         usleep(10000);
         count = processes_of(root);
     }

@@ -51,7 +51,7 @@ static void nap_ms(long ms)
 
 static void assert_becomes(uint64_t event, enum hash_side side, const char *content)
 {
-    for (int i = 0; i < 200 && !recorded(event, side)[0]; i++)
+    for (int i = 0; i < 1200 && !recorded(event, side)[0]; i++)
         nap_ms(50);
     assert_string_equal(recorded(event, side), sum_of(content));
 }

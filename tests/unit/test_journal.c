@@ -388,7 +388,7 @@ static void a_full_disk_refuses_changes_and_records_again_when_there_is_room(voi
     assert_int_equal(journal_health(j, NULL), -ENOSPC);
     assert_int_equal(journal_drain(j, NULL), 0); /* into the reserve */
     assert_int_equal(unlinkat(root, "filler", 0), 0);
-    for (int i = 0; i < 100 && journal_health(j, NULL) < 0; i++)
+    for (int i = 0; i < 1200 && journal_health(j, NULL) < 0; i++)
         usleep(50000);
     assert_int_equal(journal_health(j, NULL), 0);
     journal_close(&j);

@@ -85,7 +85,7 @@ static void free_disk(void)
 static void wait_for_health(int wanted)
 {
     const struct timespec moment = {.tv_nsec = 50000000};
-    for (int i = 0; i < 400 && journal_health(m.journal, NULL) != wanted; i++)
+    for (int i = 0; i < 1200 && journal_health(m.journal, NULL) != wanted; i++)
         nanosleep(&moment, NULL);
     assert_int_equal(journal_health(m.journal, NULL), wanted);
 }

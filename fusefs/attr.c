@@ -52,9 +52,9 @@ struct setting {
     const struct caller *caller;
     struct node *node;
     char path[PLACE_PATH_MAX];
-    int fd; /* O_PATH or better, owned */
+    int fd;             /* O_PATH or better, owned */
     struct statx after; /* of it, behind the last change; stx_mask 0: not looked at */
-    bool alone; /* the gate is held for writing */
+    bool alone;         /* the gate is held for writing */
 };
 
 static int apply_mode(int fd, const struct attr_change *wish)
@@ -191,7 +191,8 @@ int attr_set(struct fusefs *fs, const struct caller *caller, uint64_t number, ui
 {
     int r = -EAGAIN;
     for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
-        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        CLEANUP(gate_leave)
+        UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
         struct setting s = {.fs = fs, .caller = caller, .fd = -1, .alone = alone != 0};
         s.node = node_get(fs->nodes, number);
         r = s.node ? set_try(&s, handle, change, out) : -ESTALE;
@@ -299,8 +300,8 @@ static int xattr_change(struct fusefs *fs, const struct caller *caller, uint64_t
     return r;
 }
 
-int attr_set_xattr(struct fusefs *fs, const struct caller *caller, uint64_t number, const char *name,
-                   const void *value, size_t bytes, int flags)
+int attr_set_xattr(struct fusefs *fs, const struct caller *caller, uint64_t number,
+                   const char *name, const void *value, size_t bytes, int flags)
 {
     struct xattr_change what = {OP_SETXATTR, name, value, bytes, flags};
     return xattr_change(fs, caller, number, &what);
@@ -321,12 +322,14 @@ static ssize_t get_capability(struct fusefs *fs, struct node *node, const char *
     CLEANUP(spot_release) struct spot spot = {0};
     char path[sizeof spot.name + 32];
     TRY(node_spot(fs->nodes, node, &spot));
-    snprintf(path, sizeof path, "/proc/self/fd/%d%s%s", spot.dir, spot.name[0] ? "/" : "", spot.name);
+    snprintf(path, sizeof path, "/proc/self/fd/%d%s%s", spot.dir, spot.name[0] ? "/" : "",
+             spot.name);
     ssize_t n = spot.name[0] ? lgetxattr(path, name, out, bytes) : getxattr(path, name, out, bytes);
     return n < 0 ? -errno : n;
 }
 
-ssize_t attr_get_xattr(struct fusefs *fs, uint64_t number, const char *name, void *out, size_t bytes)
+ssize_t attr_get_xattr(struct fusefs *fs, uint64_t number, const char *name, void *out,
+                       size_t bytes)
 {
     struct node *node = node_get(fs->nodes, number);
     if (node && strcmp(name, "security.capability") == 0)

@@ -33,12 +33,13 @@ int attr_set(struct fusefs *fs, const struct caller *caller, uint64_t number, ui
              const struct attr_change *change, struct statx *out);
 int attr_readlink(struct fusefs *fs, const struct caller *caller, uint64_t number, char *out,
                   size_t bytes);
-int attr_set_xattr(struct fusefs *fs, const struct caller *caller, uint64_t number, const char *name,
-                   const void *value, size_t bytes, int flags);
+int attr_set_xattr(struct fusefs *fs, const struct caller *caller, uint64_t number,
+                   const char *name, const void *value, size_t bytes, int flags);
 int attr_remove_xattr(struct fusefs *fs, const struct caller *caller, uint64_t number,
                       const char *name);
 /* Bytes or -errno; bytes 0 asks for the size. */
-ssize_t attr_get_xattr(struct fusefs *fs, uint64_t number, const char *name, void *out, size_t bytes);
+ssize_t attr_get_xattr(struct fusefs *fs, uint64_t number, const char *name, void *out,
+                       size_t bytes);
 ssize_t attr_list_xattr(struct fusefs *fs, uint64_t number, void *out, size_t bytes);
 
 /* Files with setuid or setgid are refused unless the zone allows them.  0 or -EPERM, recorded. */

@@ -29,8 +29,8 @@ bool caller_has_capability(unsigned cap)
 
 bool caller_can_switch(void)
 {
-    const unsigned wish[] = {CAP_SETUID, CAP_SETGID, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
-                             CAP_FSETID};
+    const unsigned wish[] = {CAP_SETUID,       CAP_SETGID, CAP_CHOWN,
+                             CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID};
     for (size_t i = 0; i < COUNT_OF(wish); i++)
         if (!caller_has_capability(wish[i]))
             return false;

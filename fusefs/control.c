@@ -46,9 +46,8 @@ static ssize_t read_line(int fd, struct strbuf *in)
 {
     size_t searched = 0;
     for (;;) {
-        const char *end = in->bytes > searched
-                              ? memchr(in->data + searched, '\n', in->bytes - searched)
-                              : NULL;
+        const char *end =
+            in->bytes > searched ? memchr(in->data + searched, '\n', in->bytes - searched) : NULL;
         if (end)
             return end - in->data;
         searched = in->bytes;
@@ -231,7 +230,8 @@ static int bind_socket(int root, int *out, struct error *err)
         return error_set(err, errno, "control socket");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control.sock", state);
-    unlinkat(state, "control.sock", 0); /* of a daemon that was killed: we hold the workspace's lock */
+    /* Of a daemon that was killed: we hold the workspace's lock. */
+    unlinkat(state, "control.sock", 0);
     mode_t mask = umask(0177);
     int r = bind(fd, (struct sockaddr *)&address, sizeof address);
     umask(mask);

@@ -16,7 +16,7 @@
 #include "journal/base/fault.h"
 #include "journal/base/fd.h"
 
-#define COPY_MAX ((size_t)64 << 20) /* a longer copy is done in parts, so that others get their turn */
+#define COPY_MAX ((size_t)64 << 20) /* a longer copy is done in parts: others get their turn */
 
 /* ---- open and close --------------------------------------------------------------------------------- */
 
@@ -69,7 +69,7 @@ static void keep_to_reading(int *fd, int flags)
     snprintf(self, sizeof self, "/proc/self/fd/%d", *fd);
     int only_read = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (only_read < 0)
-        return; /* made without the right to read it, and we are not root: nothing is passed through */
+        return; /* made without the right to read it, and not as root: nothing is passed through */
     fd_close(fd);
     *fd = only_read;
 }
@@ -100,8 +100,8 @@ int data_hand_out(struct turn *turn, const struct caller *caller, int fd, int fl
 }
 
 /* Its turn lasts from the open to the handle: a truncation beside it would put another inode there. */
-static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct node *node, int flags,
-                        bool kill_setid, bool alone, struct opened *out)
+static int open_in_turn(struct fusefs *fs, const struct caller *caller, struct node *node,
+                        int flags, bool kill_setid, bool alone, struct opened *out)
 {
     CLEANUP(turn_end) struct turn turn = TURN_NONE;
     TRY(turn_take(fs, node, &turn));
@@ -133,7 +133,8 @@ int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, i
         return open_in_turn(fs, caller, node, flags, kill_setid, false, out);
     int r = -EAGAIN;
     for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
-        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        CLEANUP(gate_leave)
+        UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
         r = open_in_turn(fs, caller, node, flags, kill_setid, alone != 0, out);
     }
     return r;
@@ -338,8 +339,9 @@ static void writer_done(struct writer *w, int64_t length, bool kill_setid)
     writing_done(w->fs, w->handle->file, w->handle->fd, w->wish.offset, length);
 }
 
-ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t number, const void *data,
-                   size_t bytes, int64_t offset, int flags, bool from_cache, bool kill_setid)
+ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t number,
+                   const void *data, size_t bytes, int64_t offset, int flags, bool from_cache,
+                   bool kill_setid)
 {
     CLEANUP(writer_leave) struct writer w = {0};
     struct write_wish what = {.offset = offset, .length = (int64_t)bytes, .inferred = from_cache};
@@ -377,8 +379,8 @@ int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t numbe
     return 0;
 }
 
-ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
-                  uint64_t to, int64_t to_offset, size_t bytes)
+ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from,
+                  int64_t from_offset, uint64_t to, int64_t to_offset, size_t bytes)
 {
     CLEANUP(writer_leave) struct writer w = {0};
     struct handle *source = handle_get(&fs->handles, from);

@@ -27,12 +27,13 @@ struct opened {
 int data_open(struct fusefs *fs, const struct caller *caller, uint64_t number, int flags,
               bool kill_setid, struct opened *out);
 /* Bytes written or -errno.  from_cache: a store that the kernel wrote back, of nobody it could name. */
-ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t handle, const void *data,
-                   size_t bytes, int64_t offset, int flags, bool from_cache, bool kill_setid);
+ssize_t data_write(struct fusefs *fs, const struct caller *caller, uint64_t handle,
+                   const void *data, size_t bytes, int64_t offset, int flags, bool from_cache,
+                   bool kill_setid);
 int data_allocate(struct fusefs *fs, const struct caller *caller, uint64_t handle, int mode,
                   int64_t offset, int64_t length);
-ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from, int64_t from_offset,
-                  uint64_t to, int64_t to_offset, size_t bytes);
+ssize_t data_copy(struct fusefs *fs, const struct caller *caller, uint64_t from,
+                  int64_t from_offset, uint64_t to, int64_t to_offset, size_t bytes);
 int data_sync(struct fusefs *fs, uint64_t handle, bool data_only);
 int data_sync_folder(struct fusefs *fs, uint64_t number);
 /* fd (taken) becomes a handle of the file.  now: how it looks, if that was seen in this turn; NULL: not. */

@@ -24,7 +24,7 @@ struct fresh {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int64_t told; /* the thread's own */
-    bool hurry; /* under lock: something was met that the kernel must know of */
+    bool hurry;   /* under lock: something was met that the kernel must know of */
     bool ending;
 };
 

@@ -45,11 +45,11 @@ struct fusefs {
     struct mapped mapped;
     atomic_bool ending;
     pthread_mutex_t sessions_lock; /* a session begins, or the idle mount goes: not both */
-    int ready_fd;       /* -1 once it was told */
-    void *session; /* struct fuse_session, for control.c and fusefs.c */
-    struct retention *retention; /* NULL: nothing is dropped by itself */
-    struct fresh *fresh; /* fresh.h; NULL: nothing is mounted */
-    struct spares *spares; /* spare.h; NULL: none are made */
+    int ready_fd;                  /* -1 once it was told */
+    void *session;                 /* struct fuse_session, for control.c and fusefs.c */
+    struct retention *retention;   /* NULL: nothing is dropped by itself */
+    struct fresh *fresh;           /* fresh.h; NULL: nothing is mounted */
+    struct spares *spares;         /* spare.h; NULL: none are made */
 };
 
 /* Who asks, as the kernel says. */

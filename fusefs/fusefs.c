@@ -88,7 +88,8 @@ static int check_device(struct error *err)
     if (fd >= 0)
         return 0;
     if (errno == EACCES || errno == EPERM)
-        return error_say(err, EACCES, "/dev/fuse is not open to you; let root do: chmod 0666 /dev/fuse");
+        return error_say(err, EACCES,
+                         "/dev/fuse is not open to you; let root do: chmod 0666 /dev/fuse");
     return error_say(err, ENODEV, "no /dev/fuse on this system; let root do: modprobe fuse");
 }
 
@@ -114,10 +115,9 @@ static int choose_transport(const struct fusefs_options *options, bool *uring, s
 static struct fuse_session *session_new(struct fusefs *fs, bool uring)
 {
     char options[256];
-    snprintf(options, sizeof options,
-             "default_permissions,nosuid,nodev,fsname=ccfs,subtype=ccfs%s%s",
-             fs->options->allow_other || fs->uid == 0 ? ",allow_other" : "",
-             uring ? ",io_uring" : "");
+    snprintf(
+        options, sizeof options, "default_permissions,nosuid,nodev,fsname=ccfs,subtype=ccfs%s%s",
+        fs->options->allow_other || fs->uid == 0 ? ",allow_other" : "", uring ? ",io_uring" : "");
     char *argv[] = {(char[]){"ccfs"}, (char[]){"-o"}, options, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(3, argv);
     struct fuse_session *session = fuse_session_new(&args, &ops_table, sizeof ops_table, fs);
@@ -184,12 +184,11 @@ static int mount_and_serve(struct fusefs *fs, struct error *err)
     if (fuse_set_signal_handlers(session) != 0)
         r = error_say(err, EINVAL, "signal handlers");
     else if (fuse_session_mount(session, fs->options->mountpoint) != 0)
-        r = error_say(err, EIO,
-                      "%s could not be mounted; is fusermount3 installed (package fuse3)%s?",
-                      fs->options->mountpoint,
-                      fs->options->allow_other && fs->uid != 0
-                          ? " and user_allow_other set in /etc/fuse.conf"
-                          : "");
+        r = error_say(
+            err, EIO, "%s could not be mounted; is fusermount3 installed (package fuse3)%s?",
+            fs->options->mountpoint,
+            fs->options->allow_other && fs->uid != 0 ? " and user_allow_other set in /etc/fuse.conf"
+                                                     : "");
     if (r == 0) {
         r = loop(fs, err);
         if (!atomic_exchange(&fs->ending, true))

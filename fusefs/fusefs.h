@@ -31,13 +31,13 @@ struct fusefs_options {
     enum transport transport;
     enum write_events writes;
     enum durability durability;
-    bool passthrough; /* the kernel may read and write files without us, where it is safe */
-    bool allow_other; /* other users (containers) may use the mount; as root always */
-    int ready_fd;     /* gets one byte '+' once the mount answers, then is closed; -1: none */
-    size_t copy_limit; /* bytes up to which a whole copy is made where cloning is impossible; 0: default */
-    const struct signing_key *signing_key; /* of the journal's seals, borrowed while serving; NULL: none */
+    bool passthrough;  /* the kernel may read and write files without us, where it is safe */
+    bool allow_other;  /* other users (containers) may use the mount; as root always */
+    int ready_fd;      /* gets one byte '+' once the mount answers, then is closed; -1: none */
+    size_t copy_limit; /* bytes: a whole copy is made up to here if cloning fails; 0: default */
+    const struct signing_key *signing_key; /* of the seals, borrowed while serving; NULL: none */
     const struct gc_limits *retention; /* by which it drops by itself, borrowed; NULL: nothing */
-    journal_hide *hide; /* what the journal is not to remember; NULL: nothing */
+    journal_hide *hide;                /* what the journal is not to remember; NULL: nothing */
     void *hide_context;
     bool ends_with_sessions; /* unmount when the last session ends (there was one) */
 };

@@ -197,8 +197,8 @@ static struct handle *handle_new(struct nodes *nodes, struct node *node, int fd,
     return handle;
 }
 
-int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd, int flags,
-                     enum way way, uint64_t *number)
+int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd,
+                     int flags, enum way way, uint64_t *number)
 {
     struct node *node = file->node;
     struct handle *handle = handle_new(nodes, node, fd, flags);

@@ -31,11 +31,11 @@ struct file {
     unsigned holds;         /* the same: handles and others */
     unsigned writers;       /* the same */
     struct writing writing; /* under lock */
-    int backing;             /* under lock: the kernel's number of the file that is passed through, 0: none */
+    int backing;            /* under lock: the kernel's number of what is passed through, 0: none */
     unsigned cached, through; /* under lock: handles of either kind; direct ones count as through */
     unsigned unseen;          /* under lock: of those, that write unseen */
     unsigned mappable;        /* under lock: of those, that may be mapped for writing */
-    struct actor_ref opener; /* under lock: of the newest handle for writing, for stores that name nobody */
+    struct actor_ref opener;  /* under lock: of the newest writer, for stores that name nobody */
 };
 
 struct handle {
@@ -60,8 +60,8 @@ void handles_init(struct handles *handles);
 void handles_end(struct handles *handles); /* all must be closed */
 
 /* Takes fd; -errno (then fd is closed).  file: entered. */
-MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file, int fd,
-                              int flags, enum way way, uint64_t *number);
+MUST_USE int handle_open_file(struct handles *handles, struct nodes *nodes, struct file *file,
+                              int fd, int flags, enum way way, uint64_t *number);
 struct handle *handle_get(struct handles *handles, uint64_t number);
 /* Frees the handle.  The caller ended the write session of a last writer before. */
 void handle_close(struct handles *handles, struct nodes *nodes, uint64_t number);

@@ -21,7 +21,7 @@ struct listing {
     struct fusefs *fs;
     int fd;
     struct place place; /* of the folder; its name is the item's */
-    bool hides; /* something in it is not shown */
+    bool hides;         /* something in it is not shown */
     char *buffer;
     size_t room, filled, at;
 };

@@ -35,7 +35,8 @@ static void close_up(struct mapped *mapped)
 {
     if (mapped->first < mapped->room / 2)
         return;
-    memmove(mapped->numbers, mapped->numbers + mapped->first, mapped->count * sizeof *mapped->numbers);
+    memmove(mapped->numbers, mapped->numbers + mapped->first,
+            mapped->count * sizeof *mapped->numbers);
     mapped->first = 0;
 }
 

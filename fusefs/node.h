@@ -23,7 +23,7 @@
 #include "journal/event.h"
 #include "journal/vault.h"
 
-struct file; /* file.h: what is shared by all handles of an inode */
+struct file;  /* file.h: what is shared by all handles of an inode */
 struct place; /* place.h */
 
 /* Which content the kernel's pages of a file are of (fresh.h); all zero: not known. */
@@ -33,8 +33,8 @@ struct seen {
 };
 
 struct node {
-    uint64_t number;   /* what the kernel calls it */
-    uint64_t ino;      /* identity */
+    uint64_t number; /* what the kernel calls it */
+    uint64_t ino;    /* identity */
     int64_t born;
     const struct zone *zone;
     uint32_t type;     /* S_IFMT bits */
@@ -43,15 +43,15 @@ struct node {
     bool pinned;       /* its fd is the only way to reach it: closed last */
     bool stale;        /* the kernel's pages are older than seen: they are to be dropped */
     struct seen seen;
-    bool passed;       /* it is open, and the kernel reads it without us: no pages are used */
-    uint64_t version;  /* the inode itself lies in the vault under this number, 0: no */
+    bool passed;         /* it is open, and the kernel reads it without us: no pages are used */
+    uint64_t version;    /* the inode itself lies in the vault under this number, 0: no */
     struct node *parent; /* alias; NULL for the root and for a node without a name */
     char *name;
-    uint64_t lookups;  /* the kernel's references */
-    uint32_t holds;    /* children's aliases and internal users */
+    uint64_t lookups; /* the kernel's references */
+    uint32_t holds;   /* children's aliases and internal users */
     struct node *hash_next;
     struct node *older, *newer; /* folders with a descriptor, by last use */
-    struct file *file; /* NULL: no handle is open */
+    struct file *file;          /* NULL: no handle is open */
 };
 
 struct nodes {
@@ -100,7 +100,8 @@ MUST_USE int node_spot(struct nodes *nodes, struct node *node, struct spot *out)
 void spot_release(struct spot *spot);
 int node_statx(int dir, const char *name, struct statx *out); /* no symlink followed; -errno */
 /* The same by spot, identity checked. */
-MUST_USE int node_attr(struct nodes *nodes, struct node *node, struct attr *out, struct statx *full);
+MUST_USE int node_attr(struct nodes *nodes, struct node *node, struct attr *out,
+                       struct statx *full);
 /* Opens it by spot, identity checked; flags as open(2).  fd or -errno. */
 int node_open(struct nodes *nodes, struct node *node, int flags);
 /* The same, and what it looked like then. */
@@ -114,7 +115,8 @@ bool node_in_vault(struct nodes *nodes, const struct node *node);
 /* Keeps a descriptor, because its alias is about to vanish. */
 void node_pin(struct nodes *nodes, struct node *node);
 /* Copies the alias and takes hold of its folder: node_drop() it.  -ESTALE: there is none. */
-MUST_USE int node_alias(struct nodes *nodes, struct node *node, struct node **folder, char name[256]);
+MUST_USE int node_alias(struct nodes *nodes, struct node *node, struct node **folder,
+                        char name[256]);
 /* A swap put another inode, open as fd, in its place. */
 void node_reborn(struct nodes *nodes, struct node *node, int fd, const struct attr *attr);
 bool node_is_alias(struct nodes *nodes, const struct node *node, const struct place *at);

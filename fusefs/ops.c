@@ -307,8 +307,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t number, const char *name)
 static void op_getxattr(fuse_req_t req, fuse_ino_t number, const char *name, size_t bytes)
 {
     char *value = bytes ? malloc(bytes) : NULL;
-    ssize_t n = bytes && !value ? -ENOMEM
-                                : attr_get_xattr(fs_of(req), number, name, value, bytes);
+    ssize_t n = bytes && !value ? -ENOMEM : attr_get_xattr(fs_of(req), number, name, value, bytes);
     reply_bytes(req, n, value, bytes);
     free(value);
 }
@@ -364,8 +363,8 @@ static void op_read(fuse_req_t req, fuse_ino_t number, size_t bytes, off_t offse
     fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
 }
 
-static void op_write(fuse_req_t req, fuse_ino_t number, const char *data, size_t bytes, off_t offset,
-                     struct fuse_file_info *fi)
+static void op_write(fuse_req_t req, fuse_ino_t number, const char *data, size_t bytes,
+                     off_t offset, struct fuse_file_info *fi)
 {
     (void)number;
     struct caller caller = caller_of(req);
@@ -412,7 +411,8 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offse
     (void)to;
     (void)flags;
     struct caller caller = caller_of(req);
-    ssize_t n = data_copy(fs_of(req), &caller, from_fi->fh, from_offset, to_fi->fh, to_offset, bytes);
+    ssize_t n =
+        data_copy(fs_of(req), &caller, from_fi->fh, from_offset, to_fi->fh, to_offset, bytes);
     if (n < 0)
         reply_status(req, (int)n);
     else
@@ -449,8 +449,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t number, struct fuse_file_info 
     fuse_reply_open(req, fi);
 }
 
-static size_t pack_item(fuse_req_t req, struct listing *listing, const struct list_item *item, bool plus,
-                        char *at, size_t room)
+static size_t pack_item(fuse_req_t req, struct listing *listing, const struct list_item *item,
+                        bool plus, char *at, size_t room)
 {
     struct fusefs *fs = fs_of(req);
     struct fuse_entry_param param = {

@@ -7,11 +7,11 @@
 /* A name in a folder, and a descriptor of that folder for *at calls.  Declared with its end and without
  * clearing the path:  CLEANUP(place_release) struct place at; place_none(&at); */
 struct place {
-    struct nodes *nodes;  /* NULL: none */
+    struct nodes *nodes; /* NULL: none */
     struct node *folder;
-    int dir;              /* borrowed from the folder until place_release() */
-    const char *name;     /* borrowed from the request */
-    const struct zone *zone; /* of what the name means, or would mean */
+    int dir;                   /* borrowed from the folder until place_release() */
+    const char *name;          /* borrowed from the request */
+    const struct zone *zone;   /* of what the name means, or would mean */
     size_t folder_bytes;       /* of path, up to and with the slash before the name */
     char path[PLACE_PATH_MAX]; /* relative to the workspace */
 };

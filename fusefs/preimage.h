@@ -22,8 +22,8 @@ MUST_USE int preimage_inode(struct fusefs *fs, const struct place *at, uint64_t 
 MUST_USE int preimage_name(struct fusefs *fs, const struct place *at, struct node *node,
                            const struct attr *attr, struct change_spec *spec, struct strbuf *xattrs,
                            struct error *err);
-MUST_USE int preimage_link(struct fusefs *fs, const struct place *at, const struct change_spec *spec,
-                           struct error *err);
+MUST_USE int preimage_link(struct fusefs *fs, const struct place *at,
+                           const struct change_spec *spec, struct error *err);
 /* Others may write a file unseen while it is copied or cloned: does it still look so, or is it too dear
  * to be kept once more?  It is kept anew until then, PREIMAGE_LOOKS times at the most; at last its size
  * is that of what was kept. */

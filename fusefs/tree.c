@@ -184,15 +184,15 @@ int tree_mkdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
     return create_new(fs, caller, folder, name, &what, out);
 }
 
-int tree_symlink(struct fusefs *fs, const struct caller *caller, const char *target, uint64_t folder,
-                 const char *name, struct entry *out)
+int tree_symlink(struct fusefs *fs, const struct caller *caller, const char *target,
+                 uint64_t folder, const char *name, struct entry *out)
 {
     struct creation what = {.op = OP_SYMLINK, .target = target, .fd = -1};
     return create_new(fs, caller, folder, name, &what, out);
 }
 
-static int across_zones(struct fusefs *fs, const struct caller *caller, enum op op, const char *path,
-                        const char *path2)
+static int across_zones(struct fusefs *fs, const struct caller *caller, enum op op,
+                        const char *path, const char *path2)
 {
     struct change_spec spec = spec_for(fs, caller, op, path);
     spec.path2 = path2;
@@ -514,8 +514,7 @@ static int move_do(struct fusefs *fs, const struct caller *caller, struct move *
     if (m->target.mode && attr_same_object(&m->target, &spec.before))
         return 0; /* two names of one file: POSIX wants nothing to happen */
     spec.dir_mtime = place_folder_mtime(&m->from);
-    spec.dir2_mtime =
-        m->to.folder == m->from.folder ? spec.dir_mtime : place_folder_mtime(&m->to);
+    spec.dir2_mtime = m->to.folder == m->from.folder ? spec.dir_mtime : place_folder_mtime(&m->to);
     int r = move_keep(fs, m, &spec, &xattrs, &err);
     if (r == 0)
         r = begin_kept(fs, &spec, &change, &err);
@@ -573,7 +572,8 @@ int tree_rename(struct fusefs *fs, const struct caller *caller, uint64_t folder,
     const struct move_names names = {folder, name, new_folder, new_name};
     int r = -EAGAIN;
     for (int alone = 0; alone < 2 && r == -EAGAIN; alone++) {
-        CLEANUP(gate_leave) UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
+        CLEANUP(gate_leave)
+        UNUSED struct fusefs *in = alone ? gate_enter_alone(fs) : gate_enter(fs);
         struct move m;
         move_none(&m, flags);
         r = move_try(fs, caller, &m, &names, alone != 0);

@@ -24,8 +24,8 @@ int tree_mknod(struct fusefs *fs, const struct caller *caller, uint64_t folder, 
                mode_t mode, struct entry *out);
 int tree_mkdir(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name,
                mode_t mode, struct entry *out);
-int tree_symlink(struct fusefs *fs, const struct caller *caller, const char *target, uint64_t folder,
-                 const char *name, struct entry *out);
+int tree_symlink(struct fusefs *fs, const struct caller *caller, const char *target,
+                 uint64_t folder, const char *name, struct entry *out);
 int tree_link(struct fusefs *fs, const struct caller *caller, uint64_t number, uint64_t folder,
               const char *name, struct entry *out);
 int tree_unlink(struct fusefs *fs, const struct caller *caller, uint64_t folder, const char *name);

@@ -62,7 +62,8 @@ static int keep_what_is_seen(struct fusefs *fs, const struct file *file, struct 
     struct write_wish again = *wish;
     for (int looks = 1;; looks++) {
         TRY(look(w, &again, err));
-        make_stores_tell(file, wish->fd); /* behind the look: what is stored from here on is newer */
+        /* Behind the look: what is stored from here on is newer. */
+        make_stores_tell(file, wish->fd);
         TRY(keep_whole(fs, w, wish->fd, copy_limit, err));
         if (preimage_rests(fs, wish->fd, w->kept, &w->before))
             return 0;

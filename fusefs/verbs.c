@@ -86,11 +86,12 @@ static void add_roots(struct fusefs *fs, struct strbuf *reply)
     struct journal_root roots[ROOTS_TOLD];
     size_t count = journal_session_roots(fs->journal, roots, COUNT_OF(roots));
     for (size_t i = 0; i < count; i++)
-        strbuf_add_format(reply, "%s%llu:%d", i ? "," : " roots=",
-                          (unsigned long long)roots[i].session, roots[i].root);
+        strbuf_add_format(reply, "%s%llu:%d",
+                          i ? "," : " roots=", (unsigned long long)roots[i].session, roots[i].root);
 }
 
-static int verb_status(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+static int verb_status(struct peer *peer, const char *words, struct strbuf *reply,
+                       struct error *err)
 {
     (void)words;
     (void)err;
@@ -105,9 +106,8 @@ static int verb_status(struct peer *peer, const char *words, struct strbuf *repl
                       " transport=%s passthrough=%s since=%lld sessions=%u open_files=%zu nodes=%zu"
                       " settled=%u sessions_ended=%u",
                       fs->uring ? "io_uring" : "dev", atomic_load(&fs->through) ? "yes" : "no",
-                      (long long)fs->since,
-                      journal_sessions_alive(fs->journal), handles_open(&fs->handles), nodes,
-                      done.settled, done.sessions);
+                      (long long)fs->since, journal_sessions_alive(fs->journal),
+                      handles_open(&fs->handles), nodes, done.settled, done.sessions);
     add_roots(fs, reply);
     uint64_t bytes = 0;
     if (vault_used(journal_vault(fs->journal), &bytes))
@@ -138,7 +138,8 @@ static int begin_session(struct peer *peer, const char *words, uint64_t *session
     return r;
 }
 
-static int verb_session_begin(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+static int verb_session_begin(struct peer *peer, const char *words, struct strbuf *reply,
+                              struct error *err)
 {
     size_t i = 0;
     while (i < CONTROL_SESSIONS && peer->sessions[i])
@@ -207,7 +208,8 @@ void verb_end_when_idle(struct fusefs *fs)
     pthread_mutex_unlock(&fs->sessions_lock);
 }
 
-static int verb_session_end(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+static int verb_session_end(struct peer *peer, const char *words, struct strbuf *reply,
+                            struct error *err)
 {
     uint64_t session = number(words, "session");
     int status = (int)number(words, "status");
@@ -223,7 +225,8 @@ static int verb_session_end(struct peer *peer, const char *words, struct strbuf 
                      (unsigned long long)session);
 }
 
-static int verb_umount(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+static int verb_umount(struct peer *peer, const char *words, struct strbuf *reply,
+                       struct error *err)
 {
     (void)reply;
     bool lazy = number(words, "lazy") == 1;
@@ -248,7 +251,8 @@ static int verb_umount_if_idle(struct peer *peer, const char *words, struct strb
     return r < 0 ? error_set(err, -r, "umount %s", fs->options->mountpoint) : 0;
 }
 
-static int verb_note_history(struct peer *peer, const char *words, struct strbuf *reply, struct error *err)
+static int verb_note_history(struct peer *peer, const char *words, struct strbuf *reply,
+                             struct error *err)
 {
     (void)words;
     (void)reply;
@@ -344,13 +348,13 @@ static int verb_undo(struct peer *peer, const char *words, struct strbuf *reply,
     int r = undo_under_gate(peer, &wish, &told, &result, err);
     journal_let_go_vault(peer->fs->journal);
     pthread_rwlock_unlock(&peer->fs->gate);
-    notify_send(peer->fs, &told); /* not under the gate: the kernel may be waiting for an operation */
+    notify_send(peer->fs, &told); /* not under the gate: the kernel may wait for an operation */
     free(ids);
     if (r == 0)
-        strbuf_add_format(reply,
-                          " undo=%llu brought_back=%zu put_back=%zu renamed=%zu removed=%zu reset=%zu",
-                          (unsigned long long)result.undo, result.brought_back, result.put_back,
-                          result.renamed, result.removed, result.reset);
+        strbuf_add_format(
+            reply, " undo=%llu brought_back=%zu put_back=%zu renamed=%zu removed=%zu reset=%zu",
+            (unsigned long long)result.undo, result.brought_back, result.put_back, result.renamed,
+            result.removed, result.reset);
     return r;
 }
 
@@ -428,9 +432,8 @@ static int verb_gc(struct peer *peer, const char *words, struct strbuf *reply, s
                       " vault_versions=%llu held_back=%llu event=%llu",
                       (unsigned long long)done.versions, (unsigned long long)done.bytes,
                       (unsigned long long)done.events, (unsigned long long)done.last_event,
-                      (unsigned long long)done.vault_bytes,
-                      (unsigned long long)done.vault_versions, (unsigned long long)done.held_back,
-                      (unsigned long long)done.event);
+                      (unsigned long long)done.vault_bytes, (unsigned long long)done.vault_versions,
+                      (unsigned long long)done.held_back, (unsigned long long)done.event);
     strbuf_add_format(reply, " packed=%llu packed_bytes=%llu", (unsigned long long)done.packed,
                       (unsigned long long)done.packed_bytes);
     return 0;
@@ -469,7 +472,8 @@ void verb_run(struct peer *peer, char *line, struct strbuf *reply)
                 say_error(reply, r, &err);
             return;
         }
-    int r = error_say(&err, ENOSYS, "the daemon does not know \"%.*s\"", (int)(n < 40 ? n : 40), line);
+    int r =
+        error_say(&err, ENOSYS, "the daemon does not know \"%.*s\"", (int)(n < 40 ? n : 40), line);
     say_error(reply, r, &err);
 }
 

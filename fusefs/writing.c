@@ -268,7 +268,8 @@ int writing_prepare(struct fusefs *fs, struct file *file, const struct write_wis
     if (r == 0 && w->kept == KEPT_BLOCKS)
         r = keep_blocks(fs, w, wish, &err);
     if (r < 0) {
-        writing_end(fs, file, wish->fd); /* what is kept may not be on the disk: the next begins anew */
+        /* What is kept may not be on the disk: the next begins anew. */
+        writing_end(fs, file, wish->fd);
         complain(&err);
     }
     return r;

@@ -30,7 +30,7 @@ struct writing {
     struct range ranges[WRITING_RANGES];
     size_t range_count;
     bool reported; /* nothing changed since it was last reported */
-    bool unseen;   /* the kernel writes without us (unseen.h): all is kept, what changed is found later */
+    bool unseen;   /* the kernel writes without us (unseen.h): what changed is found later */
     bool changed;  /* unseen: something did */
 };
 #define WRITING_NONE ((struct writing){.blocks = -1})
@@ -39,8 +39,8 @@ struct write_wish {
     struct actor_ref who;
     pid_t tid;
     bool inferred;
-    bool zeroes; /* the range becomes zeros: its holes lose nothing */
-    int fd;         /* readable where old bytes must be kept */
+    bool zeroes;            /* the range becomes zeros: its holes lose nothing */
+    int fd;                 /* readable where old bytes must be kept */
     const struct attr *now; /* of it, where that was seen under this lock; NULL: not */
     int64_t offset;
     int64_t length; /* INT64_MAX - offset: to the end of the file */

@@ -8,7 +8,7 @@
 #include "journal/journal.h"
 
 struct zones {
-    size_t count; /* at least 1: the last one is the root's */
+    size_t count;       /* at least 1: the last one is the root's */
     struct zone zone[]; /* longest path first, so that the first match wins */
 };
 
@@ -46,7 +46,8 @@ static int check_path(const char *path, struct error *err)
     for (const char *part = path;; part++) {
         size_t n = strcspn(part, "/");
         if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && memcmp(part, "..", 2) == 0))
-            return error_say(err, EINVAL, "zone \"%s\": no empty part, \".\" or \"..\" in it", path);
+            return error_say(err, EINVAL, "zone \"%s\": no empty part, \".\" or \"..\" in it",
+                             path);
         part += n;
         if (*part == '\0')
             return 0;
@@ -134,8 +135,8 @@ static const struct {
     int error;
     const char *reason;
 } refusals[] = {
-    {ZONE_RO, WISH_WRITE, EROFS, "read-only"},   {ZONE_RO, WISH_UPDATE, EROFS, "read-only"},
-    {ZONE_RO, WISH_ALTER, EROFS, "read-only"},   {ZONE_WO, WISH_READ, EACCES, "write-only"},
+    {ZONE_RO, WISH_WRITE, EROFS, "read-only"},    {ZONE_RO, WISH_UPDATE, EROFS, "read-only"},
+    {ZONE_RO, WISH_ALTER, EROFS, "read-only"},    {ZONE_WO, WISH_READ, EACCES, "write-only"},
     {ZONE_WO, WISH_UPDATE, EACCES, "write-only"},
 };
 

@@ -37,7 +37,8 @@ enum wish {
 
 /* Copies rules (any order).  -EINVAL with a sentence: the same folder twice, "..", an absolute path,
  * .ccfs.  Nested zones are allowed: the longest prefix wins.  *out is yours: zones_free() it. */
-MUST_USE int zones_make(const struct zone *rules, size_t count, struct zones **out, struct error *err);
+MUST_USE int zones_make(const struct zone *rules, size_t count, struct zones **out,
+                        struct error *err);
 void zones_free(struct zones **zones);
 
 /* The zone of a path; never NULL (the root's at least). */

@@ -35,21 +35,21 @@ enum op {
     OP_GETXATTR = 20,
     OP_MOUNT = 32, /* the journal starts to run */
     OP_UMOUNT = 33,
-    OP_GAP = 34,     /* it did not run: before.mtime to time */
-    OP_UNDO = 35,    /* a person took something back; its steps carry `undoes` */
-    OP_HISTORY = 36, /* a person read the journal */
-    OP_SESSION = 37, /* an agent session began (count 1) or ended (count 2) */
-    OP_GC = 38,      /* retention dropped something; reason says what */
-    OP_NETWORK = 39, /* a session's proxy was asked count times; path is "name:port", no path */
-    OP_EXTERNAL = 40, /* changed outside ccfs; before: as the journal last saw it, after: as it was found */
+    OP_GAP = 34,      /* it did not run: before.mtime to time */
+    OP_UNDO = 35,     /* a person took something back; its steps carry `undoes` */
+    OP_HISTORY = 36,  /* a person read the journal */
+    OP_SESSION = 37,  /* an agent session began (count 1) or ended (count 2) */
+    OP_GC = 38,       /* retention dropped something; reason says what */
+    OP_NETWORK = 39,  /* a session's proxy was asked count times; path is "name:port", no path */
+    OP_EXTERNAL = 40, /* changed outside ccfs; before: as last seen, after: as it was found */
 };
 
 enum outcome {
     OUTCOME_OK = 0,
-    OUTCOME_DENIED = 1, /* refused by ccfs; reason says why */
-    OUTCOME_FAILED = 2, /* tried, and the system said error_code; nothing changed */
-    OUTCOME_OPEN = 3,   /* a write session that has not ended */
-    OUTCOME_NOTHING = 4, /* one in which nothing changed, and which was sealed as open: never told */
+    OUTCOME_DENIED = 1,  /* refused by ccfs; reason says why */
+    OUTCOME_FAILED = 2,  /* tried, and the system said error_code; nothing changed */
+    OUTCOME_OPEN = 3,    /* a write session that has not ended */
+    OUTCOME_NOTHING = 4, /* nothing changed in it, and it was sealed as open: never told */
 };
 
 enum event_flag {
@@ -78,7 +78,7 @@ enum kept {
     KEPT_INODE = 1,  /* the inode itself was moved or linked there: files, symlinks, FIFOs */
     KEPT_CLONE = 2,  /* FICLONE of the whole file */
     KEPT_COPY = 3,   /* copy of the whole file */
-    KEPT_BLOCKS = 4, /* the overwritten ranges only; over the present content they give the old one */
+    KEPT_BLOCKS = 4, /* the overwritten ranges: over the present content they give the old one */
 };
 
 struct range {
@@ -116,26 +116,26 @@ struct event {
     uint64_t replaced; /* the object that path2 named before */
     struct attr before;
     struct attr after;
-    struct attr before2;  /* of the replaced object */
-    int64_t dir_mtime;    /* of path's folder before; 0: unknown */
-    int64_t dir2_mtime;   /* of path2's folder before */
-    uint64_t version;     /* vault reference, 0: none */
-    enum kept kept;       /* how that version is kept */
+    struct attr before2;        /* of the replaced object */
+    int64_t dir_mtime;          /* of path's folder before; 0: unknown */
+    int64_t dir2_mtime;         /* of path2's folder before */
+    uint64_t version;           /* vault reference, 0: none */
+    enum kept kept;             /* how that version is kept */
     const struct range *ranges; /* changed byte ranges */
     size_t range_count;
     const void *xattrs; /* old extended attributes, see xattr.h */
     size_t xattr_bytes;
-    uint64_t undoes; /* the event that this one takes back */
-    uint64_t undone_by; /* the OP_UNDO event that took this one back, 0: none */
+    uint64_t undoes;                    /* the event that this one takes back */
+    uint64_t undone_by;                 /* the OP_UNDO event that took this one back, 0: none */
     const unsigned char *sha256_before; /* 32 bytes or NULL */
     const unsigned char *sha256_after;
 };
 
-const char *op_name(enum op op);            /* "unlink" */
-enum op op_from_name(const char *name);     /* OP_NONE: no such */
-const char *outcome_name(enum outcome o);   /* "ok" "denied" "failed" "open" */
-bool op_changes(enum op op);                /* ops that alter the workspace and can be undone */
-const char *type_name(uint32_t mode);       /* "file" "dir" "symlink" "fifo" "socket" … */
+const char *op_name(enum op op);          /* "unlink" */
+enum op op_from_name(const char *name);   /* OP_NONE: no such */
+const char *outcome_name(enum outcome o); /* "ok" "denied" "failed" "open" */
+bool op_changes(enum op op);              /* ops that alter the workspace and can be undone */
+const char *type_name(uint32_t mode);     /* "file" "dir" "symlink" "fifo" "socket" … */
 struct attr attr_from_statx(const struct statx *x);
 /* statx(2) of name below dir (not followed; "" = dir itself).  0 or -errno. */
 int attr_read(int dir, const char *name, struct attr *out);

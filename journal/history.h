@@ -18,30 +18,31 @@ MUST_USE int history_open(int root, struct history **out, struct error *err);
 void history_close(struct history **h);
 
 struct history_filter {
-    const char *path;    /* NULL: all; else this path and what is below it (also as path2) */
-    const char *glob;    /* NULL: all; fnmatch(3) over path, '*' also matches '/' */
+    const char *path; /* NULL: all; else this path and what is below it (also as path2) */
+    const char *glob; /* NULL: all; fnmatch(3) over path, '*' also matches '/' */
     bool (*fits)(void *context, const char *path); /* NULL: all; else asked for path and path2 */
     void *fits_context;
-    const char *actor;   /* NULL: all; a pid, or a glob over the program (its name, or with a slash in
-                          * it its path): these processes and all that descend from them */
-    uint64_t session;    /* 0: all */
-    int64_t since;       /* UTC ns, 0: from the start; inclusive */
-    int64_t until;       /* UTC ns, 0: to the end; exclusive */
-    enum op op;          /* OP_NONE: all */
-    int outcome;         /* enum outcome, -1: all */
-    uint64_t first_id;   /* 0: no bound; inclusive */
+    /* NULL: all; a pid, or a glob over the program (its name, or with a slash in it its path): these
+     * processes and all that descend from them. */
+    const char *actor;
+    uint64_t session;  /* 0: all */
+    int64_t since;     /* UTC ns, 0: from the start; inclusive */
+    int64_t until;     /* UTC ns, 0: to the end; exclusive */
+    enum op op;        /* OP_NONE: all */
+    int outcome;       /* enum outcome, -1: all */
+    uint64_t first_id; /* 0: no bound; inclusive */
     uint64_t last_id;
-    uint64_t limit;      /* the newest N of what matches; 0: all */
-    bool limit_deeds;    /* limit counts deeds only, not mounts, gaps, sessions, reading the journal */
-    bool changes_only;   /* only events that altered the workspace (and are not steps of an undo) */
+    uint64_t limit;    /* the newest N of what matches; 0: all */
+    bool limit_deeds;  /* limit counts deeds only: no mounts, gaps, sessions, readings */
+    bool changes_only; /* only events that altered the workspace (and are not steps of an undo) */
 };
 #define HISTORY_ALL ((struct history_filter){.outcome = -1})
 
 /* Oldest first; the event and its pointers are valid during the call.  each() returns 0 to go on,
  * else its number ends the walk and is returned. */
 typedef int history_each(const struct event *event, void *context);
-MUST_USE int history_events(struct history *h, const struct history_filter *filter, history_each *each,
-                            void *context, struct error *err);
+MUST_USE int history_events(struct history *h, const struct history_filter *filter,
+                            history_each *each, void *context, struct error *err);
 /* One event; -ENOENT: no such.  The parent chain of its actor follows by history_actor(). */
 MUST_USE int history_event(struct history *h, uint64_t id, history_each *each, void *context,
                            struct error *err);
@@ -63,13 +64,14 @@ struct session {
 };
 typedef int session_each(const struct session *session, void *context);
 /* selector: NULL all, a number, or a name (the newest of that name). */
-MUST_USE int history_sessions(struct history *h, const char *selector, session_each *each, void *context,
-                              struct error *err);
+MUST_USE int history_sessions(struct history *h, const char *selector, session_each *each,
+                              void *context, struct error *err);
 
 /* What a session (0: everything) did. */
 struct history_counts {
     uint64_t events;
-    uint64_t created; /* files and folders that did not exist before and exist now are counted by event */
+    /* Files and folders that did not exist before and exist now are counted by event. */
+    uint64_t created;
     uint64_t changed;
     uint64_t deleted;
     uint64_t renamed;

@@ -112,16 +112,17 @@ struct stmt search_query(struct history *h, const struct search *search, const c
     const struct history_filter *f = search->filter;
     const char *by_path = search->few_paths ? BY_FEW_PATHS : BY_MANY_PATHS;
     CLEANUP(strbuf_release) struct strbuf sql = STRBUF_EMPTY;
-    strbuf_add_format(
-        &sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s%s", select, search->by_path ? by_path : "",
-        f->session ? " AND e.session=?4" : "", f->since ? " AND e.time>=?5" : "",
-        f->until ? " AND e.time<?6" : "", f->op != OP_NONE ? " AND e.op=?7" : "",
-        f->outcome >= 0 ? " AND e.outcome=?8" : " AND e.outcome<>4", search->first_id ? " AND e.id>=?9" : "",
-        search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "",
-        !f->actor        ? ""
-        : search->by_pid ? BY_PID
-                         : BY_EXE,
-        order);
+    strbuf_add_format(&sql, "%s WHERE 1%s%s%s%s%s%s%s%s%s%s%s", select,
+                      search->by_path ? by_path : "", f->session ? " AND e.session=?4" : "",
+                      f->since ? " AND e.time>=?5" : "", f->until ? " AND e.time<?6" : "",
+                      f->op != OP_NONE ? " AND e.op=?7" : "",
+                      f->outcome >= 0 ? " AND e.outcome=?8" : " AND e.outcome<>4",
+                      search->first_id ? " AND e.id>=?9" : "",
+                      search->last_id ? " AND e.id<=?10" : "", f->changes_only ? IS_CHANGE : "",
+                      !f->actor        ? ""
+                      : search->by_pid ? BY_PID
+                                       : BY_EXE,
+                      order);
     struct stmt s = db_query_once(h->db, strbuf_text(&sql));
     if (search->by_path)
         bind_path(search, &s);

@@ -16,7 +16,7 @@ struct ids {
 void ids_release(struct ids *ids); /* CLEANUP(ids_release) */
 /* 0 or -ENOMEM. */
 MUST_USE int ids_add(struct ids *ids, uint64_t id);
-void ids_sort(struct ids *ids); /* ascending, each once */
+void ids_sort(struct ids *ids);                    /* ascending, each once */
 bool ids_have(const struct ids *ids, uint64_t id); /* of sorted ones */
 
 #endif

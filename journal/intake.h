@@ -63,9 +63,9 @@ bool intake_is_tight(struct intake *in);
 
 /* How a reservation behaves where there is no room, or the intake is shut. */
 enum intake_wish {
-    INTAKE_CHANGE, /* waits for room; refused while shut: no journal, no write */
-    INTAKE_UNDO,   /* the same, but taken while it is shut for changes only */
-    INTAKE_REPORT, /* of what happened anyway: taken while there is room, waits for seconds at most
+    INTAKE_CHANGE,  /* waits for room; refused while shut: no journal, no write */
+    INTAKE_UNDO,    /* the same, but taken while it is shut for changes only */
+    INTAKE_REPORT,  /* of what happened anyway: taken while there is room, waits for seconds at most
                     */
     INTAKE_AT_ONCE, /* the same, and does not wait at all: for the writer's own thread */
 };

@@ -72,8 +72,8 @@ bool journal_hurry_seal(struct journal *j);
 
 /* What recovery did at journal_open(). */
 struct journal_recovery {
-    unsigned settled;  /* pending changes decided from what is on disk */
-    unsigned sessions; /* write sessions ended */
+    unsigned settled;   /* pending changes decided from what is on disk */
+    unsigned sessions;  /* write sessions ended */
     unsigned discarded; /* versions of changes that never happened */
     unsigned torn;      /* versions that a power loss kept from the disk */
 };
@@ -82,7 +82,8 @@ struct journal_recovery journal_recovered(const struct journal *j);
 struct signing_key;
 /* For whoever stays: from now on contents are hashed in the background, and seals are signed with key
  * (signature.h; borrowed until the journal is closed; NULL: they are not). */
-MUST_USE int journal_keep_proof(struct journal *j, const struct signing_key *key, struct error *err);
+MUST_USE int journal_keep_proof(struct journal *j, const struct signing_key *key,
+                                struct error *err);
 
 /* ---- actors and sessions (actor.c) ---- */
 
@@ -104,7 +105,8 @@ void journal_set_hide(struct journal *j, journal_hide *hide, void *context);
 
 /* From now on root and its descendants belong to a new session.  root 0: nobody, by number only. */
 MUST_USE int journal_session_begin(struct journal *j, const char *name, const char *backend,
-                                   const char *command, pid_t root, uint64_t *session, struct error *err);
+                                   const char *command, pid_t root, uint64_t *session,
+                                   struct error *err);
 void journal_session_end(struct journal *j, uint64_t session, int status);
 /* What a session's proxy was asked for (OP_NETWORK); all borrowed. */
 struct journal_contact {
@@ -170,8 +172,8 @@ void journal_abandon(struct change *change);
 
 /* Something that needs no pending state: refusals, mounts, reading the journal.  Alike refusals
  * (operation, path, actor) that follow within a second are counted into one event. */
-void journal_note(struct journal *j, const struct change_spec *spec, enum outcome outcome, int error_code,
-                  const char *reason);
+void journal_note(struct journal *j, const struct change_spec *spec, enum outcome outcome,
+                  int error_code, const char *reason);
 
 /* A file was found changed by somebody whom nobody mediated: before as it was known, after as it is. */
 void journal_note_external(struct journal *j, struct actor_ref who, const char *path,

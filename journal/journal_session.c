@@ -73,9 +73,8 @@ static void note_session(struct journal *j, uint64_t session, uint32_t count)
 void journal_session_contact(struct journal *j, uint64_t session, const struct journal_contact *c)
 {
     char shown[ACTOR_TEXT_MAX];
-    const struct change_spec spec = {.op = OP_NETWORK,
-                                     .who = {.session = session},
-                                     .path = without_hidden(j, c->target, shown)};
+    const struct change_spec spec = {
+        .op = OP_NETWORK, .who = {.session = session}, .path = without_hidden(j, c->target, shown)};
     struct event e = journal_event_of(&spec);
     struct record *r = NULL;
     struct error err = ERROR_NONE;

@@ -14,7 +14,7 @@ struct past {
     struct db *db;
     struct vault *vault;
     struct sha256 *sha;
-    struct sealed *sealed;   /* NULL: nothing was asked yet */
+    struct sealed *sealed;  /* NULL: nothing was asked yet */
     struct undo_plan *plan; /* only its memory, and what could not be taken back */
     struct undo_tree tree;
     struct rewind rewind;

@@ -37,7 +37,7 @@ struct recovery {
     uint64_t stored; /* in: the highest event that the database has, and with it all before */
     uint64_t highest_event; /* number in the intake, also of records that say nothing */
     int64_t damaged;        /* records that cannot be read, here or in one that was cut off */
-    bool power_lost;        /* the system itself went down: bytes may be on the disk and times not */
+    bool power_lost;        /* the system went down: bytes may be on the disk, times not */
 };
 
 /* The same object, and there. */

@@ -73,7 +73,8 @@ static void tell(const struct claimant *c)
         log_line("the power went before event %" PRIu64 " reached the disk: it left no trace there",
                  c->event);
     else
-        log_line("what event %" PRIu64 " destroyed did not reach the disk before the power loss: it "
+        log_line("what event %" PRIu64
+                 " destroyed did not reach the disk before the power loss: it "
                  "cannot be undone",
                  c->event);
 }

@@ -17,7 +17,7 @@ struct undo_plan; /* opaque, owned by the caller */
 /* What is done about conflicts. */
 enum undo_how {
     UNDO_SKIP = 1,       /* what is in conflict is left as it is, the rest is taken back */
-    UNDO_FORCE = 2,      /* what was changed outside is replaced; a copy is kept, by the undo's own events */
+    UNDO_FORCE = 2,      /* what was changed outside is replaced; the undo's events keep a copy */
     UNDO_DEPENDENTS = 4, /* later events that stand on those chosen are taken back too */
 };
 

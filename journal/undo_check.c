@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-#include "journal/undo_intact.h"
 #include "journal/outside.h"
+#include "journal/undo_intact.h"
 #include "journal/undo_thing.h"
 
 static int no_memory(struct error *err)

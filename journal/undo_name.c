@@ -91,8 +91,7 @@ static int name_dropped(struct namer *n, struct undo_conflict *c)
     if (r != 1)
         return r;
     const time_t seconds = clock_timespec(time).tv_sec;
-    if (!localtime_r(&seconds, &local) ||
-        strftime(day, sizeof day, "%Y-%m-%d %H:%M", &local) == 0)
+    if (!localtime_r(&seconds, &local) || strftime(day, sizeof day, "%Y-%m-%d %H:%M", &local) == 0)
         day[0] = '\0';
     snprintf(text, sizeof text, "its old content was dropped by gc on %s (event #%" PRIu64 ")", day,
              by);

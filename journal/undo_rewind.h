@@ -15,7 +15,7 @@ enum fate {
     FATE_TAKEN,     /* selected: it is taken back */
     FATE_STAYS,     /* it is not */
     FATE_CANCELLED, /* it and its opposite both happened: together they changed nothing */
-    FATE_PAST,      /* nothing is planned: it is taken back in VIEW_PAST and in what its thing held */
+    FATE_PAST,      /* nothing is planned: taken back in VIEW_PAST and in what its thing held */
 };
 
 enum aspect {
@@ -38,11 +38,11 @@ struct orphan {
 struct thing {
     struct thing *next;
     uint64_t object;
-    struct node *node;       /* NULL: not met yet */
-    struct attr last;        /* as the journal last saw it; mode 0: it did not */
-    struct attr first;       /* as the oldest event so far found it … */
-    uint64_t first_event;    /* … which was this one */
-    bool swapped;            /* it changed places with another one, which left no change time */
+    struct node *node;    /* NULL: not met yet */
+    struct attr last;     /* as the journal last saw it; mode 0: it did not */
+    struct attr first;    /* as the oldest event so far found it … */
+    uint64_t first_event; /* … which was this one */
+    bool swapped;         /* it changed places with another one, which left no change time */
     bool looked_outside;
     uint64_t found_by;       /* the newest event that found it changed outside; 0: none */
     bool unclear;            /* its newest change was recorded without a result */
@@ -55,7 +55,7 @@ struct thing {
 typedef int undo_newest_event(void *context, const char *path, uint64_t *out, struct error *err);
 
 struct rewind {
-    unsigned how; /* enum undo_how */
+    unsigned how;  /* enum undo_how */
     struct db *db; /* NULL: what is read is all there is */
     undo_newest_event *newest;
     void *newest_context;

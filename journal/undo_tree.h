@@ -67,7 +67,7 @@ struct patch {
     struct patch *older;
     uint64_t version; /* 0: only the size changes */
     enum kept kept;
-    uint64_t size; /* of the file before */
+    uint64_t size;  /* of the file before */
     uint64_t event; /* the newest that is taken back by it */
     uint64_t own;   /* the event that it is of */
 };

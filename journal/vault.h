@@ -33,15 +33,18 @@ uint64_t vault_highest(struct vault *v);
 
 /* KEPT_INODE: moves the entry name of dir into the vault (one rename: capture and removal at once),
  * or links it there and leaves the entry.  -EXDEV and -EPERM are possible for the link. */
-MUST_USE int vault_move_in(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
-MUST_USE int vault_link_in(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
+MUST_USE int vault_move_in(struct vault *v, uint64_t version, int dir, const char *name,
+                           struct error *err);
+MUST_USE int vault_link_in(struct vault *v, uint64_t version, int dir, const char *name,
+                           struct error *err);
 /* Moves it back to a free name of dir (RENAME_NOREPLACE). */
-MUST_USE int vault_move_out(struct vault *v, uint64_t version, int dir, const char *name, struct error *err);
+MUST_USE int vault_move_out(struct vault *v, uint64_t version, int dir, const char *name,
+                            struct error *err);
 
 /* KEPT_CLONE, else KEPT_COPY, of the whole file behind fd (any readable descriptor; size its size).
  * copy_limit: largest copy in bytes; a larger file that cannot be cloned gives -EFBIG. */
-MUST_USE int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size, int64_t copy_limit,
-                           enum kept *out, struct error *err);
+MUST_USE int vault_copy_in(struct vault *v, uint64_t version, int fd, int64_t size,
+                           int64_t copy_limit, enum kept *out, struct error *err);
 
 /* A copy that takes a user's inode's place, with all its metadata, loses what marks it as a copy, and is
  * on the disk when it returns.  fd: of it.  0 or -errno. */
@@ -50,14 +53,15 @@ MUST_USE int vault_stands_for_inode(int fd);
 /* KEPT_BLOCKS: *fd stays open for appending until the caller closes it.
  * Record: u64 offset, u32 bytes, u32 CRC32C of the data, data.  A torn last record is no record. */
 MUST_USE int vault_blocks_create(struct vault *v, uint64_t version, int *fd, struct error *err);
-MUST_USE int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes, struct error *err);
+MUST_USE int vault_blocks_add(int fd, int64_t offset, const void *data, uint32_t bytes,
+                              struct error *err);
 /* Writes every kept range into target (which holds the newer content).  The first record of a byte wins. */
 MUST_USE int vault_blocks_restore(struct vault *v, uint64_t version, int target, struct error *err);
 /* How many bytes of a KEPT_BLOCKS version are behind its last sound record; -EBADMSG as above. */
 MUST_USE int vault_blocks_rest(struct vault *v, uint64_t version, int64_t *out, struct error *err);
 /* The ranges that a KEPT_BLOCKS version holds, ascending, merged; *out is yours (free()). */
-MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range **out, size_t *count,
-                                 struct error *err);
+MUST_USE int vault_blocks_ranges(struct vault *v, uint64_t version, struct range **out,
+                                 size_t *count, struct error *err);
 
 /* Opens a version (flags as open(2), O_NOFOLLOW implied; O_PATH for symlinks).  fd or -errno.  One
  * that is packed (vault_pack.h) can only be read: it is unpacked first; -EBADMSG: damaged. */

@@ -174,8 +174,8 @@ static bool covers(const struct range *held, size_t held_count, const struct vau
             end = claim->before;
         while (h < held_count && held[h].offset + held[h].length <= at)
             h++;
-        if (at < end && (h == held_count || held[h].offset > at ||
-                         held[h].offset + held[h].length < end))
+        if (at < end &&
+            (h == held_count || held[h].offset > at || held[h].offset + held[h].length < end))
             return false;
     }
     return true;

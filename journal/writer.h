@@ -23,7 +23,7 @@ struct writer;
 struct writer_hook {
     void (*before_drain)(void *context);
     void (*after_batch)(void *context);
-    store_outside *outside; /* a file was found changed outside */
+    store_outside *outside;                        /* a file was found changed outside */
     void (*idle)(void *context, uint64_t version); /* what it holds is not needed */
     bool (*make_room)(void *context); /* on a full disk: whether to try at once again */
     bool (*has_room)(void *context);  /* may changes be taken? */

@@ -71,11 +71,11 @@ MUST_USE int config_take_members(struct config_reader *r, const struct config_pl
                                  void *out);
 
 /* A section each, in a file of its own. */
-config_take config_take_zones;   /* into r->config */
-config_take config_take_network; /* struct net_wish */
+config_take config_take_zones;     /* into r->config */
+config_take config_take_network;   /* struct net_wish */
 config_take config_take_retention; /* struct gc_limits */
 config_take config_take_container; /* struct container_wish */
-config_take config_take_secrets; /* struct secrets_wish */
+config_take config_take_secrets;   /* struct secrets_wish */
 MUST_USE int config_default_zones(struct config *c, struct error *err);
 
 #endif

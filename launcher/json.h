@@ -23,7 +23,7 @@ void json_begin_object(struct json *j, const char *key);
 void json_begin_array(struct json *j, const char *key);
 void json_end(struct json *j);
 
-void json_text(struct json *j, const char *key, const char *text); /* NULL: null */
+void json_text(struct json *j, const char *key, const char *text);  /* NULL: null */
 void json_exact(struct json *j, const char *key, const char *utf8); /* without any escape of ours */
 void json_bytes(struct json *j, const char *key, const void *data,
                 size_t bytes);                                 /* as text_escape() */

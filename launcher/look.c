@@ -16,8 +16,8 @@
 #include "launcher/config.h"
 #include "launcher/when.h"
 
-#define PATIENCE (8 * NS_PER_S)  /* somebody else holds the journal for a moment */
-#define SILENCE (2 * NS_PER_S)   /* then we say for what we wait */
+#define PATIENCE (8 * NS_PER_S) /* somebody else holds the journal for a moment */
+#define SILENCE (2 * NS_PER_S)  /* then we say for what we wait */
 
 static void wait_a_moment(void)
 {

@@ -180,8 +180,8 @@ static void add_environment(struct strbuf *args, const struct backend_job *job,
     }
 }
 
-static int add_secret_files(struct strbuf *args, const struct secrets *all,
-                            struct sandbox_given *g, struct error *err)
+static int add_secret_files(struct strbuf *args, const struct secrets *all, struct sandbox_given *g,
+                            struct error *err)
 {
     char path[sizeof SECRETS_FOLDER + VARIABLE_NAME_LIMIT];
     if (all->count == 0)

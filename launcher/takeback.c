@@ -240,7 +240,8 @@ static int apply_here(struct takeback *back, struct journal *journal, struct scr
     const struct actor_ref who = journal_actor(journal, getpid(), getuid(), getgid());
     TRY(plan_again(back, journal, err));
     TRY(undo_note_outside(journal, back->look.workspace.root, back->plan, who, err));
-    return undo_apply(journal, back->look.workspace.root, back->plan, who, &hooks, &back->result, err);
+    return undo_apply(journal, back->look.workspace.root, back->plan, who, &hooks, &back->result,
+                      err);
 }
 
 static int apply(struct takeback *back, struct error *err)

@@ -98,8 +98,8 @@ static int copy_run(int from, int to, int64_t offset, int64_t bytes)
             off_t in = offset;
             off_t out = offset;
             n = copy_file_range(from, &in, to, &out, (size_t)bytes, 0);
-            if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP ||
-                          errno == ENOSYS)) {
+            if (n < 0 &&
+                (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS)) {
                 in_kernel = false;
                 continue;
             }

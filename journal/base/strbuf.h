@@ -2,8 +2,8 @@
 #ifndef BASE_STRBUF_H
 #define BASE_STRBUF_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "journal/base/compiler.h"
 

@@ -462,8 +462,10 @@ int main(void)
     };
     if (!mount_is_possible())
         return 77;
-    int failed = cmocka_run_group_tests_name("over /dev/fuse", tests, given_mount_over_dev, end_of_mount);
+    int failed =
+        cmocka_run_group_tests_name("over /dev/fuse", tests, given_mount_over_dev, end_of_mount);
     if (transport_is_here(TRANSPORT_URING))
-        failed += cmocka_run_group_tests_name("over io_uring", tests, given_mount_over_uring, end_of_mount);
+        failed += cmocka_run_group_tests_name("over io_uring", tests, given_mount_over_uring,
+                                              end_of_mount);
     return failed;
 }

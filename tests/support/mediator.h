@@ -16,8 +16,8 @@ struct mediator {
     char path[64];
     int root;
     struct journal *journal;
-    uint64_t last; /* number of the event that was recorded last */
-    unsigned how; /* enum undo_how of the next plans */
+    uint64_t last;     /* number of the event that was recorded last */
+    unsigned how;      /* enum undo_how of the next plans */
     bool copies_names; /* one name of several goes: a copy is kept, as where no other is known */
 };
 

@@ -154,7 +154,8 @@ static void roots_are_read_one_by_one_as_far_as_they_make_sense(void **state)
     assert_true(control_next_root(&at, &session, &root));
     assert_int_equal(root, 1);
     assert_false(control_next_root(&at, &session, &root));
-    for (const char *const *odd = (const char *const[]){"", ":", "7", "7:", "7:-1", "7:0", ",", NULL};
+    for (const char *const *odd =
+             (const char *const[]){"", ":", "7", "7:", "7:-1", "7:0", ",", NULL};
          *odd; odd++) {
         at = *odd;
         assert_false(control_next_root(&at, &session, &root));

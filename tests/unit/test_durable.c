@@ -49,9 +49,8 @@ static int begin_write(struct journal *j, uint64_t *version, uint64_t *event, st
     struct change_spec spec = {.op = OP_WRITE, .path = "f", .version = vault_new(v)};
     CLEANUP(fd_close) int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
     assert_int_equal(attr_read(root, "f", &spec.before), 0);
-    assert_int_equal(vault_copy_in(v, spec.version, fd, (int64_t)spec.before.size, 1 << 20,
-                                   &spec.kept, err),
-                     0);
+    assert_int_equal(
+        vault_copy_in(v, spec.version, fd, (int64_t)spec.before.size, 1 << 20, &spec.kept, err), 0);
     *version = spec.version;
     int r = journal_write_begin(j, &spec, event, err);
     if (r < 0)
@@ -120,8 +119,7 @@ static uint64_t when_killed_as(bool stored, void (*work)(struct journal *j, uint
     if (pid == 0) {
         struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         work(j, &version);
-        if ((stored && journal_drain(j, NULL) < 0) ||
-            write(ends[1], &version, sizeof version) < 0)
+        if ((stored && journal_drain(j, NULL) < 0) || write(ends[1], &version, sizeof version) < 0)
             _exit(1);
         kill(getpid(), SIGKILL);
     }
@@ -276,7 +274,8 @@ static void after_a_power_loss_a_torn_copy_is_out_of_use(void **state)
         another_boot();
         struct journal *j = given_a_journal_kept(DURABILITY_RELAXED);
         bool clone = ask("SELECT count(*) FROM version WHERE kept = 2") == 1;
-        whole |= clone && damages[i] == fill_with_zeros; /* clones are not summed: they cannot be torn */
+        /* Clones are not summed: they cannot be torn. */
+        whole |= clone && damages[i] == fill_with_zeros;
         assert_int_equal(journal_recovered(j).torn, whole ? 0 : 1);
         assert_int_equal(vault_has(journal_vault(j), version), whole);
         journal_close(&j);
@@ -306,10 +305,8 @@ static void after_a_power_loss_a_missing_copy_is_known_as_such(void **state)
 static void remove_a_file(struct journal *j, uint64_t *version)
 {
     struct change change = CHANGE_NONE;
-    struct change_spec spec = {.op = OP_UNLINK,
-                               .path = "f",
-                               .version = vault_new(journal_vault(j)),
-                               .kept = KEPT_INODE};
+    struct change_spec spec = {
+        .op = OP_UNLINK, .path = "f", .version = vault_new(journal_vault(j)), .kept = KEPT_INODE};
     assert_int_equal(attr_read(root, "f", &spec.before), 0);
     assert_int_equal(journal_begin(j, &spec, &change, NULL), 0);
     journal_confirm(&change, NULL); /* the rename into the vault did not reach the disk */

@@ -57,7 +57,8 @@ static uint64_t opened(struct house *h, struct node *node, int flags)
     assert_non_null(file);
     int fd = node_open(h->nodes, node, flags);
     assert_true(fd >= 0);
-    assert_int_equal(handle_open_file(&h->handles, h->nodes, file, fd, flags, WAY_CACHED, &number), 0);
+    assert_int_equal(handle_open_file(&h->handles, h->nodes, file, fd, flags, WAY_CACHED, &number),
+                     0);
     file_exit(&h->handles, h->nodes, file);
     assert_true(number > 0);
     return number;

@@ -200,8 +200,7 @@ static uint64_t given_a_session_that_keeps_all(struct journal *j, uint64_t *vers
     struct change_spec spec = {.op = OP_WRITE, .path = "f", .before = attr_of("f")};
     CLEANUP(fd_close) int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
     spec.version = *version = vault_new(journal_vault(j));
-    assert_int_equal(
-        vault_copy_in(journal_vault(j), *version, fd, 5, 100, &spec.kept, NULL), 0);
+    assert_int_equal(vault_copy_in(journal_vault(j), *version, fd, 5, 100, &spec.kept, NULL), 0);
     assert_int_equal(journal_write_begin(j, &spec, &event, NULL), 0);
     return event;
 }

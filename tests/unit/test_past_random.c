@@ -194,8 +194,8 @@ static void assert_content(struct past *p, const struct past_thing *thing, const
     assert_true(read(fd, content, CONTENT - 1) >= 0);
     close(fd);
     if (memcmp(content, expected, CONTENT) != 0)
-        fail_msg("before #%llu %s held \"%s\", not \"%s\" as is told", (unsigned long long)at->event,
-                 thing->path, expected, content);
+        fail_msg("before #%llu %s held \"%s\", not \"%s\" as is told",
+                 (unsigned long long)at->event, thing->path, expected, content);
 }
 
 static void assert_as_remembered(struct past *p, const struct memory *memory,

@@ -221,10 +221,10 @@ static void do_removexattr(void)
 }
 
 static void (*const deeds[])(void) = {
-    do_create, do_create,   do_replace,     do_replace, do_overwrite, do_overwrite, do_append,
-    do_append, do_truncate, do_map,         do_punch,   do_copy_range, do_mkdir,    do_mkdir,
-    do_rmdir,  do_unlink,   do_unlink,      do_rename,  do_rename,    do_exchange,  do_link,
-    do_symlink, do_fifo,    do_chmod,       do_utimens, do_setxattr,  do_removexattr,
+    do_create,  do_create,   do_replace, do_replace, do_overwrite,  do_overwrite,   do_append,
+    do_append,  do_truncate, do_map,     do_punch,   do_copy_range, do_mkdir,       do_mkdir,
+    do_rmdir,   do_unlink,   do_unlink,  do_rename,  do_rename,     do_exchange,    do_link,
+    do_symlink, do_fifo,     do_chmod,   do_utimens, do_setxattr,   do_removexattr,
 };
 #define DEEDS (sizeof deeds / sizeof deeds[0])
 

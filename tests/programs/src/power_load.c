@@ -143,8 +143,8 @@ static void acknowledge(int file, bool synced, const char *kind)
     char line[80];
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    int n = snprintf(line, sizeof line, "%d %lld%09ld %s %s\n", file, (long long)t.tv_sec, t.tv_nsec,
-                     synced ? "fsynced" : "not", kind);
+    int n = snprintf(line, sizeof line, "%d %lld%09ld %s %s\n", file, (long long)t.tv_sec,
+                     t.tv_nsec, synced ? "fsynced" : "not", kind);
     if (write(ledger, line, (size_t)n) != n)
         die("ledger");
 }

@@ -35,7 +35,8 @@ struct file {
     unsigned cached, through; /* under lock: handles of either kind; direct ones count as through */
     unsigned unseen;          /* under lock: of those, that write unseen */
     unsigned mappable;        /* under lock: of those, that may be mapped for writing */
-    struct actor_ref opener;  /* under lock: of the newest writer, for stores that name nobody */
+    /* Under lock: of the newest handle for writing, for stores that name nobody. */
+    struct actor_ref opener;
 };
 
 struct handle {

@@ -30,8 +30,9 @@ struct writing {
     struct range ranges[WRITING_RANGES];
     size_t range_count;
     bool reported; /* nothing changed since it was last reported */
-    bool unseen;   /* the kernel writes without us (unseen.h): what changed is found later */
-    bool changed;  /* unseen: something did */
+    /* The kernel writes without us (unseen.h): all is kept, what changed is found later. */
+    bool unseen;
+    bool changed; /* unseen: something did */
 };
 #define WRITING_NONE ((struct writing){.blocks = -1})
 

@@ -49,15 +49,17 @@ void stmt_done(struct stmt *s); /* CLEANUP(stmt_done) */
 
 void stmt_bind_int(struct stmt *s, int at, int64_t value);
 void stmt_bind_null(struct stmt *s, int at);
-void stmt_bind_text(struct stmt *s, int at, const char *text);                /* NULL binds NULL */
-void stmt_bind_bytes(struct stmt *s, int at, const void *data, size_t bytes); /* borrowed */
+void stmt_bind_text(struct stmt *s, int at, const char *text); /* NULL binds NULL */
+/* data is borrowed until stmt_done(). */
+void stmt_bind_bytes(struct stmt *s, int at, const void *data, size_t bytes);
 
 MUST_USE int stmt_step(struct stmt *s, struct error *err); /* 1: a row, 0: end, -errno */
 MUST_USE int stmt_run(struct stmt *s, struct error *err);  /* to the end, rows ignored */
 int64_t stmt_int(struct stmt *s, int column);              /* 0 for NULL */
 bool stmt_is_null(struct stmt *s, int column);
-const void *stmt_bytes(struct stmt *s, int column, size_t *bytes); /* until the next step */
-const char *stmt_text(struct stmt *s, int column); /* NUL-terminated, also of a BLOB */
+/* Valid until the next step, NULL for NULL; text is NUL-terminated, also that of a BLOB column. */
+const void *stmt_bytes(struct stmt *s, int column, size_t *bytes);
+const char *stmt_text(struct stmt *s, int column);
 
 /* What a column of the row holds in the file, whatever it was declared as. */
 enum value_kind {

@@ -33,7 +33,7 @@ struct history_filter {
     uint64_t first_id; /* 0: no bound; inclusive */
     uint64_t last_id;
     uint64_t limit;    /* the newest N of what matches; 0: all */
-    bool limit_deeds;  /* limit counts deeds only: no mounts, gaps, sessions, readings */
+    bool limit_deeds;  /* limit counts no mounts, gaps, sessions, readings of the journal */
     bool changes_only; /* only events that altered the workspace (and are not steps of an undo) */
 };
 #define HISTORY_ALL ((struct history_filter){.outcome = -1})

@@ -54,10 +54,7 @@ start
 kill -KILL "$session"
 wait "$session" 2>/dev/null || true
 until_true "something is left running after SIGKILL" nothing_left
-is_unmounted() {
-    [[ -z $(mountpoint_now) ]]
-}
-until_true "the mount stayed after SIGKILL" is_unmounted
+until_true "the mount stayed after SIGKILL" no_mount
 
 # the daemon is killed: nothing goes on without its mount
 for _ in 1 2 3 4 5; do

@@ -19,15 +19,15 @@ resize 100
 
 # Ctrl-Z and Ctrl-C mean the program inside
 marker=$((70000 + RANDOM))
-is_asleep() { # STATE
-    [[ $(ps -o state= -p "$(pgrep -fx "sleep $marker")" 2>/dev/null) == "$1" ]]
+is_asleep() {
+    [[ $(ps -o state= -p "$(pgrep -fx "sleep $marker")" 2>/dev/null) == S ]]
 }
 type_in "sleep $marker"
-until_true "what is typed does not run" is_asleep S
+until_true "what is typed does not run" is_asleep
 tmux_ send-keys C-z
 until_true "Ctrl-Z does not stop it" shows 'Stopped'
 type_in 'fg'
-until_true "fg does not wake it" is_asleep S
+until_true "fg does not wake it" is_asleep
 tmux_ send-keys C-c
 type_in 'echo code $?'
 until_true "Ctrl-C does not interrupt it" shows 'code 130'

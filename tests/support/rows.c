@@ -2,6 +2,7 @@
 #include "tests/support/rows.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "journal/db.h"
 #include "tests/support/test.h"
@@ -26,6 +27,13 @@ int64_t rows_ask(const char *folder, const char *sql)
     if (r < 0)
         fail_msg("%s: %s", sql, err.message);
     return r == 1 ? stmt_int(&q, 0) : -1;
+}
+
+void rows_await(const char *folder, const char *sql, int64_t wanted)
+{
+    for (int i = 0; i < 1200 && rows_ask(folder, sql) < wanted; i++)
+        usleep(50000);
+    assert_true(rows_ask(folder, sql) >= wanted);
 }
 
 void rows_change(const char *folder, const char *sql)

@@ -2,7 +2,6 @@
 #include "tests/support/sealed.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "tests/support/rows.h"
 #include "tests/support/test.h"
@@ -39,21 +38,12 @@ void given_a_sealed_journal(struct mediator *m)
     journal_close(&m->journal);
 }
 
-static void wait_until_hashed(const struct mediator *m, int64_t wanted)
-{
-    static const char sql[] = "SELECT count(*) FROM hash";
-    const struct timespec moment = {.tv_nsec = 50000000};
-    for (int i = 0; i < 1200 && rows_ask(m->path, sql) < wanted; i++)
-        nanosleep(&moment, NULL);
-    assert_true(rows_ask(m->path, sql) >= wanted);
-}
-
 void given_a_hashed_journal(struct mediator *m)
 {
     mediator_open(m);
     begin_proof(m, NULL);
     tell_story(m);
-    wait_until_hashed(m, 7);
+    rows_await(m->path, "SELECT count(*) FROM hash", 7);
     journal_close(&m->journal);
 }
 

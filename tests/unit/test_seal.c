@@ -1,6 +1,4 @@
 /* test_seal.c - seals come in time, cover everything once, and are signed by the right key only. */
-#include <time.h>
-
 #include "journal/base/clock.h"
 #include "journal/db.h"
 #include "journal/sealer.h"
@@ -20,14 +18,6 @@ static int remove_keys(void **state)
     close_workspace(state);
     test_folder_remove(keys);
     return 0;
-}
-
-static void until(const char *sql, int64_t wanted)
-{
-    const struct timespec tenth = {.tv_nsec = 100000000};
-    for (int i = 0; i < 600 && ask(sql) < wanted; i++)
-        nanosleep(&tenth, NULL);
-    assert_true(ask(sql) >= wanted);
 }
 
 static struct seal_ids given_ids(const int64_t *list, size_t count)
@@ -57,7 +47,7 @@ static void a_thousand_events_are_sealed_at_once(void **state)
         close_workspace(state);
         open_workspace(state);
     }
-    until("SELECT count(*) FROM seal", 1);
+    rows_await(m.path, "SELECT count(*) FROM seal", 1);
     assert_int_equal(ask("SELECT event FROM seal WHERE id = 1"), 1000);
 }
 
@@ -67,7 +57,7 @@ static void a_few_events_are_sealed_after_a_while(void **state)
     do_mkdir(&m, "d");
     assert_int_equal(journal_drain(m.journal, NULL), 0);
     assert_int_equal(ask("SELECT count(*) FROM seal"), 0);
-    until("SELECT count(*) FROM seal", 1);
+    rows_await(m.path, "SELECT count(*) FROM seal", 1);
 }
 
 static void nothing_new_needs_no_seal(void **state)
